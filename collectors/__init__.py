@@ -1,0 +1,1 @@
+"""What did the device say? One file or folder per protocol; device knowledge is data."""

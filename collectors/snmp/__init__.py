@@ -1,0 +1,1 @@
+"""SNMP: sessions, profiles as data, and the collector that joins them."""

@@ -1,0 +1,1 @@
+"""The agent: devices read on schedule, into the spool, out to the sinks."""

@@ -1,0 +1,1 @@
+"""The one TOML file a person writes, as a typed model."""

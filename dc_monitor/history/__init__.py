@@ -1,0 +1,1 @@
+"""Readings of a period as columns."""

@@ -1,0 +1,1 @@
+"""What does the standard call it? One module per metric family."""

@@ -1,0 +1,1 @@
+"""A small server room that speaks SNMP for real, on loopback."""

@@ -1,0 +1,1 @@
+"""How does the outside write it? One file per destination."""

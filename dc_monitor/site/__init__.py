@@ -1,0 +1,1 @@
+"""The site: receives line protocol, keeps it, shows what it means."""
