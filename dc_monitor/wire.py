@@ -17,9 +17,11 @@ PRECISIONS = {"ns": 1, "us": 1_000, "u": 1_000, "ms": 1_000_000, "s": 1_000_000_
 FORM = 1
 """Version of what we write: rises when a name or a unit on the wire changes its meaning."""
 
-_TAG_ESCAPE = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": " ", "\r": " "})
-_NAME_ESCAPE = str.maketrans({",": r"\,", " ": r"\ ", "\n": " "})
-_UNESCAPE = re.compile(r"\\([,= \\\"])")
+# A backslash in a name cannot be told from an escape by every server, so it is not written.
+_TAG_ESCAPE = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\ ", "\r": r"\ ", "\\": "/"})
+_NAME_ESCAPE = str.maketrans({",": r"\,", " ": r"\ ", "\n": r"\ ", "\r": r"\ ", "\\": "/"})
+_UNESCAPE = re.compile(r"\\([,= ])")
+_UNESCAPE_TEXT = re.compile(r"\\([\\\"])")
 _KEY_END = re.compile(r"(?<!\\) +")
 _COMMA = re.compile(r"(?<!\\),")
 _EQUALS = re.compile(r"(?<!\\)=")
@@ -106,7 +108,7 @@ class Parser:
         bad: list[BadLine] = []
         for number, raw in enumerate(body.split(b"\n"), 1):
             try:
-                text = raw.decode().strip()
+                text = raw.decode().strip(" \t\r")
                 if text and not text.startswith("#"):
                     good.append(self._line(text, scale, now))
             except UnicodeDecodeError:
@@ -124,7 +126,7 @@ class Parser:
             parts = [part for part in _split_outside(rest, " ") if part]
             field_parts = _split_outside(parts[0], ",") if parts else []
         else:
-            parts = rest.split()
+            parts = [part for part in rest.split(" ") if part]
             field_parts = parts[0].split(",") if parts else []
         if len(parts) not in (1, 2):
             raise ValueError("expected `measurement,tags fields time`")
@@ -144,8 +146,7 @@ def parse_lines(body: bytes, precision: str = "ns", now: int = 0) -> tuple[list[
 
 
 def _tag(value: str) -> str:
-    # A trailing backslash would escape the comma after it.
-    return value.translate(_TAG_ESCAPE).rstrip("\\") or "_"
+    return value.translate(_TAG_ESCAPE) or "_"
 
 
 def _string(value: str) -> str:
@@ -174,7 +175,7 @@ def _field(key: str, text: str) -> tuple[str, float | str]:
     if text[:1] == '"':
         if len(text) < 2 or text[-1] != '"':
             raise ValueError(f"field {key}: text without its closing quote")
-        return key, _UNESCAPE.sub(r"\1", text[1:-1])
+        return key, _UNESCAPE_TEXT.sub(r"\1", text[1:-1])
     try:
         value = float(text)
     except ValueError:
@@ -209,20 +210,27 @@ def _parse_key(key: str) -> tuple[str, Mapping[str, str]]:
 
 
 def _split_outside(text: str, separator: str) -> list[str]:
-    """Split at separators that are neither escaped nor inside a quoted text."""
+    """Split at separators that are neither escaped nor inside a quoted text.
+
+    A text begins with a quote right after an equals sign; a quote elsewhere is part of a name.
+    """
     parts: list[str] = []
     start = 0
-    quoted = escaped = False
+    quoted = escaped = after_equals = False
     for at, character in enumerate(text):
+        opens = after_equals
+        after_equals = False
         if escaped:
             escaped = False
         elif character == "\\":
             escaped = True
-        elif character == '"':
+        elif character == '"' and (quoted or opens):
             quoted = not quoted
-        elif character == separator and not quoted:
-            parts.append(text[start:at])
-            start = at + 1
+        elif not quoted:
+            after_equals = character == "="
+            if character == separator:
+                parts.append(text[start:at])
+                start = at + 1
     if quoted:
         raise ValueError("text without its closing quote")
     parts.append(text[start:])

@@ -1,0 +1,34 @@
+"""The catalogue of names: one quantity, one unit, one Prometheus family, for ever."""
+
+import re
+
+import pytest
+
+from dc_monitor.names import QUANTITIES, Quantity
+from dc_monitor.readings import Series
+
+rows = pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=QUANTITIES)
+
+
+@rows
+def test_a_prometheus_name_ends_in_its_base_unit(quantity: Quantity) -> None:
+    """Base unit, plural, `_ratio`, `_total` for what only grows; no kWh, no percent."""
+    assert re.fullmatch(r"dcmon_[a-z_]+", quantity.prometheus)
+    suffix = {"revolutions_per_minute": "rpm"}.get(quantity.unit.word, quantity.unit.word)
+    assert quantity.prometheus.removesuffix("_total").endswith(f"_{suffix}")
+    assert quantity.counter == quantity.prometheus.endswith("_total")
+
+
+def test_no_two_quantities_share_a_family() -> None:
+    families = [quantity.prometheus for quantity in QUANTITIES.values()]
+
+    assert sorted(set(families)) == sorted(families)
+
+
+@pytest.mark.parametrize("field", ["quantity", "level", "method"])
+def test_a_name_the_catalogue_does_not_know_is_refused(field: str) -> None:
+    """A typo here would be a new series for ever."""
+    known = {"quantity": "power", "level": "total", "method": "measured"}
+
+    with pytest.raises(ValueError, match=rf"ups-a/output: unknown {field} 'watt'"):
+        Series("ups-a", "output", **known | {field: "watt"})
