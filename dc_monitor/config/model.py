@@ -1,0 +1,213 @@
+"""What the file may say. Field names are the keys a person writes; the docstrings are the reference.
+
+On one machine one file serves agent and site; on several, each file has the parts it needs.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from dc_monitor.config.values import Duration, Listen, Moment, Size
+from dc_monitor.topology import Dated, Declared, Meter, Span, Topology
+
+Name = Annotated[str, Meta(pattern=r"^[\w][\w .:+-]{0,63}$")]
+"""Letters, digits, `_ . : + -` and spaces, at most 64: it becomes a tag, a folder, a label."""
+
+DeviceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$")]
+
+
+class Site(Struct, frozen=True, kw_only=True):
+    """`[site]`: which room this is. `[[site]]` where one process serves several."""
+
+    name: Name = "site"
+    timezone: str = "Europe/Paris"
+
+
+class RatingTable(Struct, frozen=True, kw_only=True):
+    """Nameplate: apparent power [VA] and real power [W]."""
+
+    va: Annotated[float, Meta(gt=0)] | None = None
+    w: Annotated[float, Meta(gt=0)] | None = None
+
+
+class Device(Struct, frozen=True, kw_only=True):
+    """`[[device]]`: one address to read. Everything not said is detected."""
+
+    name: DeviceName
+    address: str
+    credentials: str = ""
+    profile: str = ""
+    room: str = ""
+    rack: str = ""
+    interval: Duration | None = None
+    timeout: Duration = Duration(2.0)
+    rating: RatingTable = RatingTable()
+    options: dict[str, str] = {}
+
+
+class DatedRole(Struct, frozen=True, kw_only=True):
+    """A role that holds from a day to another."""
+
+    role: str
+    from_: Moment | None = field(name="from", default=None)
+    to: Moment | None = None
+
+
+class DatedFeeder(Struct, frozen=True, kw_only=True):
+    """A feeder that feeds from a day to another."""
+
+    meter: str
+    from_: Moment | None = field(name="from", default=None)
+    to: Moment | None = None
+
+
+class DatedRatio(Struct, frozen=True, kw_only=True):
+    """A current transformer's ratio that holds from a day to another."""
+
+    ratio: float
+    from_: Moment | None = field(name="from", default=None)
+    to: Moment | None = None
+
+
+class DeclaredTable(Struct, frozen=True, kw_only=True):
+    """A branch nobody meters: real power [W] as it surely exceeds, likely is, surely stays below."""
+
+    low: float
+    likely: float
+    high: float
+
+
+class MeterTable(Struct, frozen=True, kw_only=True):
+    """`[[meter]]`: one node of the power chain; see `dc_monitor.topology.Meter`."""
+
+    name: Name
+    role: str | list[DatedRole] = "other"
+    reads: str = ""
+    label: str = ""
+    kind: str = "grid"
+    fed_by: list[str | DatedFeeder] = []
+    class_: Annotated[float, Meta(gt=0, le=50)] | None = field(name="class", default=None)
+    measured_at: str = ""
+    ratio: float | list[DatedRatio] = 1.0
+    declared: DeclaredTable | None = None
+    site: str = ""
+    from_: Moment | None = field(name="from", default=None)
+    to: Moment | None = None
+
+
+class Tariff(Struct, frozen=True, kw_only=True):
+    """`[tariff]`: a flat price for a kWh, taxes included."""
+
+    price: Annotated[float, Meta(ge=0)] | None = None
+    currency: str = "EUR"
+
+
+class Agent(Struct, frozen=True, kw_only=True):
+    """`[agent]`: how devices are read, and where readings wait and show."""
+
+    interval: Duration = Duration(60.0)
+    state: str = ""
+    metrics: Listen | None = Listen("127.0.0.1:9105")
+    jsonlines: str = ""
+    spool_quota: Size = Size(1 << 30)
+
+    @property
+    def state_path(self) -> Path:
+        """Folder of the spool: as written, else systemd's, else the user's own."""
+        return _state(self.state, "agent")
+
+
+class Send(Struct, frozen=True, kw_only=True):
+    """`[send]`, or `[[send]]` for several: a server that takes line protocol on `/api/v2/write`."""
+
+    url: str
+    token: str = ""
+    """Name of the credentials table that holds `token`."""
+    name: str = ""
+    org: str = ""
+    bucket: str = "dc-monitor"
+    ca_file: str = ""
+    timeout: Duration = Duration(10.0)
+
+
+class Receive(Struct, frozen=True, kw_only=True):
+    """`[receive]`: the site's side."""
+
+    listen: Listen = Listen("127.0.0.1:8427")
+    token: str = ""
+    data: str = ""
+    max_body: Size = Size(16 << 20)
+    journal_quota: Size = Size(4 << 30)
+    flush: Duration = Duration(60.0)
+
+    @property
+    def data_path(self) -> Path:
+        """Folder of journal and archive: as written, else systemd's, else the user's own."""
+        return _state(self.data, "site")
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """The whole file."""
+
+    sites: list[Site] = field(name="site", default_factory=lambda: [Site()])
+    device: list[Device] = []
+    meter: list[MeterTable] = []
+    tariff: Tariff = Tariff()
+    agent: Agent = Agent()
+    send: list[Send] = []
+    receive: Receive = Receive()
+    credentials_file: str = ""
+
+    @property
+    def site(self) -> Site:
+        """The site of everything that names none."""
+        return self.sites[0]
+
+    def topology(self, site: str = "") -> Topology:
+        """The meter tree of a site, dates read in its time zone."""
+        wanted = next((one for one in self.sites if one.name == site), self.site) if site else self.site
+        zone = ZoneInfo(wanted.timezone)
+        return Topology(
+            tuple(_meter(table, zone) for table in self.meter if (table.site or self.site.name) == wanted.name)
+        )
+
+
+def _meter(table: MeterTable, zone: ZoneInfo) -> Meter:
+    roles = [DatedRole(role=table.role)] if isinstance(table.role, str) else table.role
+    feeders = [DatedFeeder(meter=one) if isinstance(one, str) else one for one in table.fed_by]
+    ratios = table.ratio if isinstance(table.ratio, list) else [DatedRatio(ratio=table.ratio)]
+    device, _, point = table.reads.partition("/")
+    return Meter(
+        name=table.name,
+        roles=tuple(Dated(one.role, _span(one.from_, one.to, zone)) for one in roles),
+        reads=(device, point or "total") if table.reads else None,
+        label=table.label or table.name,
+        kind=table.kind,
+        fed_by=tuple(Dated(one.meter, _span(one.from_, one.to, zone)) for one in feeders),
+        accuracy=table.class_,
+        measured_at=table.measured_at,
+        ratios=tuple(Dated(one.ratio, _span(one.from_, one.to, zone)) for one in ratios),
+        declared=Declared(**msgspec.structs.asdict(table.declared)) if table.declared else None,
+        span=_span(table.from_, table.to, zone),
+    )
+
+
+def _span(start: Moment | None, end: Moment | None, zone: ZoneInfo) -> Span:
+    always = Span()
+    return Span(
+        always.start if start is None else start.nanoseconds(zone),
+        always.end if end is None else end.nanoseconds(zone),
+    )
+
+
+def _state(written: str, part: str) -> Path:
+    if written:
+        return Path(written).expanduser()
+    home = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if home:
+        return Path(home) / part
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dc-monitor" / part
