@@ -1,0 +1,82 @@
+"""The command line: a static parser, and one lazy import per command.
+
+Exit codes: 0 all is well; 1 the work could not be done; 2 the command or the configuration cannot be used.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from dc_monitor import __version__
+from dc_monitor.errors import ConfigError, DcMonitorError
+
+COMMANDS = {
+    "demo": "simulated server room, real protocols: see a PUE in a minute",
+    "agent": "read the devices and send what they say",
+    "site": "receive, keep, compute and show",
+    "read": "ask one device once and print what it says",
+    "check": "validate the configuration, read everything once, say what is possible and what is missing",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole grammar; nothing heavy is imported for it."""
+    root = argparse.ArgumentParser(
+        prog="dc-monitor", description="Energy efficiency of datacentres and server rooms: a PUE with an error bar."
+    )
+    root.add_argument("--version", action="version", version=f"dc-monitor {__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    add = {name: commands.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
+
+    add["demo"].add_argument("--seconds", type=_positive, help="end by itself after so many seconds")
+    add["demo"].add_argument("--json", action="store_true", help="print one JSON document at the end")
+    add["demo"].add_argument("--port", type=_port, help="port of the page (default 8427, or a free one)")
+
+    for name in ("agent", "site", "check"):
+        add[name].add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the TOML file")
+    add["read"].add_argument("address", metavar="ADDRESS", help="such as snmp://10.0.0.12 or host://")
+    add["read"].add_argument("--credentials", default="", metavar="NAME", help="table of the credentials file")
+    add["read"].add_argument("--profile", default="", help="a profile of the catalogue, instead of detecting one")
+    add["read"].add_argument("--timeout", type=_positive, default=2.0, help="seconds one answer may take (default 2)")
+    for name in ("agent", "site", "check", "read"):
+        add[name].add_argument(
+            "--credentials-file", type=Path, metavar="FILE", help="TOML file of mode 0600 that holds the secrets"
+        )
+    for name in ("read", "check"):
+        add[name].add_argument("--json", action="store_true", help="print one JSON document")
+    return root
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; every error ends as one sentence on stderr."""
+    args = parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = import_module(f"dc_monitor.commands.{args.command}").run
+    try:
+        return run(args)
+    except ConfigError as error:
+        print(f"dc-monitor {args.command}: {error}", file=sys.stderr)
+        return 2
+    except DcMonitorError as error:
+        print(f"dc-monitor {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def _positive(written: str) -> float:
+    number = float(written)
+    if not 0 < number < 1e9:
+        raise argparse.ArgumentTypeError(f"{written}: expected seconds above 0")
+    return number
+
+
+def _port(written: str) -> int:
+    number = int(written)
+    if not 0 < number < 65536:
+        raise argparse.ArgumentTypeError(f"{written}: expected a port from 1 to 65535")
+    return number
