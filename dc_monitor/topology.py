@@ -7,6 +7,7 @@ dates, so that a change in June never recomputes May.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -91,6 +92,22 @@ class Meter:
         return tuple(dated.value for dated in self.fed_by if dated.span.covers(time))
 
 
+def category(meter: Meter, kind: str) -> int | None:
+    """PUE category that a meter of IT energy gives: as declared, else by what it reads on a device of `kind`.
+
+    1 at the UPS output, 2 at the rack PDU's input, 3 at its outlets or the equipment's own input
+    (ISO/IEC 30134-2); None when neither tells.
+    """
+    if meter.measured_at:
+        return MEASURED_AT[meter.measured_at]
+    side = meter.reads[1].split("/")[0] if meter.reads else ""
+    if kind == "ups":
+        return 1 if side == "output" else None
+    if kind == "pdu":
+        return 3 if side == "outlet" else 2
+    return 3 if kind in ("server", "host", "switch") else None
+
+
 @dataclass(frozen=True, slots=True)
 class Topology:
     """The meters of one site."""
@@ -104,7 +121,7 @@ class Topology:
             for span in (meter.span, *(d.span for d in (*meter.roles, *meter.fed_by, *meter.ratios))):
                 edges.update(edge for edge in (span.start, span.end) if start < edge < end)
         cuts = sorted(edges)
-        yield from zip(cuts, cuts[1:], strict=False)
+        yield from pairwise(cuts)
 
     def of_role(self, role: str, time: int) -> tuple[Meter, ...]:
         """Meters with `role` at `time`, in the order they were written."""

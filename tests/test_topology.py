@@ -2,7 +2,7 @@
 
 import pytest
 
-from dc_monitor.topology import Dated, Declared, Meter, Span, Topology, contains
+from dc_monitor.topology import Dated, Declared, Meter, Span, Topology, category, contains
 
 ALWAYS = Span()
 
@@ -118,3 +118,24 @@ def test_a_period_is_cut_where_anything_dated_changes() -> None:
 )
 def test_what_holds_what_within_one_device(outer: str, inner: str, expected: bool) -> None:
     assert expected == contains(outer, inner)
+
+
+@pytest.mark.parametrize(
+    ("kind", "point", "expected"),
+    [
+        ("ups", "output/total", 1),
+        ("ups", "input/total", None),
+        ("pdu", "total", 2),
+        ("pdu", "outlet/7", 3),
+        ("server", "psu/1", 3),
+        ("meter", "total", None),
+        ("unknown", "output", None),
+    ],
+)
+def test_where_it_energy_is_read_gives_the_category(kind: str, point: str, expected: int | None) -> None:
+    """A submeter of unknown place gives none: a category is never guessed."""
+    assert expected == category(meter("it", "it", f"x/{point}"), kind)
+
+
+def test_a_declared_place_wins_over_the_device() -> None:
+    assert 2 == category(meter("it", "it", "x/total", measured_at="pdu-output"), "meter")
