@@ -7,7 +7,7 @@ dates, so that a change in June never recomputes May.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -118,7 +118,8 @@ class Topology:
         """Cut [start, end) where anything dated begins or ends: within a piece the tree does not change."""
         edges = {start, end}
         for meter in self.meters:
-            for span in (meter.span, *(d.span for d in (*meter.roles, *meter.fed_by, *meter.ratios))):
+            dated = [*_spans(meter.roles), *_spans(meter.fed_by), *_spans(meter.ratios)]
+            for span in (meter.span, *dated):
                 edges.update(edge for edge in (span.start, span.end) if start < edge < end)
         cuts = sorted(edges)
         yield from pairwise(cuts)
@@ -155,14 +156,17 @@ def _names(meters: Sequence[Meter]) -> list[str]:
         told = meter.declared
         if told and not 0 <= told.low <= told.likely <= told.high:
             found.append(f'meter "{meter.name}": declared must be 0 <= low <= likely <= high')
-        for kind, dated in (("role", meter.roles), ("ratio", meter.ratios)):
+        for kind, spans in (("role", _spans(meter.roles)), ("ratio", _spans(meter.ratios))):
             found.extend(
                 f'meter "{meter.name}" has two values of {kind} for the same time'
-                for at, one in enumerate(dated)
-                for other in dated[at + 1 :]
-                if one.span.overlaps(other.span)
+                for one, other in combinations(spans, 2)
+                if one.overlaps(other)
             )
     return found
+
+
+def _spans(values: Iterable[Dated[T]]) -> list[Span]:
+    return [dated.span for dated in values]
 
 
 def _at(tree: Topology, time: int) -> Iterator[str]:
