@@ -1,0 +1,190 @@
+"""The SNMP collector: recognise a device, learn its values, read them.
+
+Asks    exact columns of the profiles that fit, by GET, with sysUpTime as witness in every request.
+Yields  whatever the profiles name, each value stamped with its own answer's time, and the agent's uptime.
+Needs   a read-only community or SNMPv3 user that sees the vendor's MIB.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from collectors.snmp.ask import SYS_UPTIME, Asker, Round, Told
+from collectors.snmp.discover import Discovery, join, settle, some
+from collectors.snmp.endpoint import credentials, endpoint
+from collectors.snmp.estimate import Ladder
+from collectors.snmp.profile import Profile, catalogue, named
+from collectors.snmp.recognise import Who, fitting, identity_oids, reason, who
+from collectors.snmp.session import GufoSession, Session, Silence
+from collectors.snmp.translate import Cell, doubtful_zeros, translate
+from collectors.snmp.values import number
+from dc_monitor.clock import NANOSECONDS
+from dc_monitor.contract import DeviceInfo, Poll, Rating, Target
+from dc_monitor.errors import DcMonitorError, Malformed, Refused, Unreachable
+from dc_monitor.readings import Reading, Series
+
+TICKS = 100
+"""TimeTicks a second."""
+WRAP = 2**32
+"""sysUpTime starts again at 0 there, after 497 days."""
+
+
+class SnmpCollector:
+    """One device over SNMP. Raises `ConfigError` for an address or credentials it cannot use."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._endpoint = endpoint(target.address)
+        secret = credentials(target.device, target.credentials)
+        self._session: Session = GufoSession(self._endpoint, secret, target.clock, target.deadline)
+        self._asker = Asker(self._session)
+        self._profiles: Sequence[Profile] = ()
+        self._known = Who()
+        self._cells: list[Cell] = []
+        self._oids: list[str] = []
+        self._ladders: dict[str, list[Ladder]] = {}
+        self._uptime = Series(target.device, "agent", "uptime", "sensor", SYS_UPTIME)
+        self._last_uptime: Told | None = None
+        self._stale = True
+
+    async def open(self) -> DeviceInfo:
+        """Recognise the device and learn which values it has; raises `Unreachable`, `Refused` or `Malformed`."""
+        known = await asyncio.get_running_loop().run_in_executor(None, catalogue)
+        wanted = self._target.profile
+        probes = [probe for profile in known for probe in profile.match.probe]
+        try:
+            await self._session.open()
+            told = await self._asker.meet(probes)
+            told |= (await self._asker.ask_all(probes)).told
+            self._profiles = (named(wanted, known),) if wanted else fitting(known, told)
+            told |= (await self._asker.ask_all(identity_oids(self._profiles))).told
+            self._known = who(self._profiles, told)
+            advised = [profile.deadline for profile in self._profiles if profile.deadline]
+            self._session.deadline = max([self._target.deadline, *advised])
+            left_out = await self._discover()
+        except (Unreachable, Refused, Malformed) as error:
+            raise self._sentence(error) from error
+        why = f"profile {wanted} is configured" if wanted else reason(self._profiles, told)
+        return self._info(why, left_out)
+
+    async def collect(self) -> Poll:
+        """Read every value once; raises when nothing at all was answered."""
+        try:
+            if self._stale:
+                await self._discover()
+            answered = await self._asker.ask(self._oids)
+        except (Unreachable, Refused, Malformed) as error:
+            raise self._sentence(error) from error
+        failures = self._failures(answered)
+        self._stale = self._restarted(answered.told) or len(failures) > bool(answered.unanswered)
+        return Poll(self._readings(answered.told, whole=not failures)[0], tuple(failures))
+
+    async def close(self) -> None:
+        """Give back the socket."""
+        await self._session.close()
+
+    async def _discover(self) -> list[str]:
+        """Learn the cells; all or nothing, so that a lost packet never hides a value for good."""
+        device, known = self._target.device, self._known
+        rating = Rating(self._target.rating.va or known.rating.va, self._target.rating.w or known.rating.w)
+        discovery = Discovery(self._session, self._asker, device, known)
+        candidates: list[Cell] = []
+        ladders: dict[str, list[Ladder]] = {}
+        kinds: set[str] = set()
+        for profile in self._profiles:
+            root = join(profile.root, profile.beside if profile.kind in kinds else "")
+            kinds.add(profile.kind)
+            found = await discovery.cells(profile, root)
+            candidates += found
+            steps = {cell.series: cell.multiply / cell.divide for cell in found}
+            for one in profile.estimate:
+                ladder = Ladder(device, join(root, one.point), join(root, one.side), rating, steps)
+                ladders.setdefault(one.side, []).append(ladder)
+        answered = await self._asker.ask_all(_oids(candidates))
+        self._cells, left_out = settle(candidates, answered.told)
+        self._oids = [oid for oid in _oids(self._cells) if oid in answered.told]
+        self._ladders, self._stale = ladders, False
+        self._last_uptime = answered.told.get(SYS_UPTIME)
+        if answered.refused:
+            left_out.append(f"answered with an error: {some(answered.refused)}")
+        return [*discovery.left_out, *left_out, *self._readings(answered.told, whole=True)[1]]
+
+    def _readings(self, told: Mapping[str, Told], whole: bool) -> tuple[list[Reading], list[str]]:
+        """The readings of one round, and a sentence for what was not believed or had to be estimated.
+
+        A round that is not `whole` is not estimated from: half a table is not a total.
+        """
+        readings, remarks = translate(self._cells, told), []
+        doubtful = doubtful_zeros(self._cells, readings, whole)
+        if doubtful:
+            readings = [reading for reading in readings if reading.series not in doubtful]
+            points = ", ".join(sorted(series.point for series in doubtful))
+            remarks.append(f"0 W at {points} is not believed: amperes flow, and the card may never fill that column")
+        for side, ladders in self._ladders.items() if whole else ():
+            made = [ladder.estimate(readings) for ladder in ladders]
+            if None in made:
+                continue  # told, if not by one MIB then by the other
+            estimated = next((one for one in made if one), [])
+            readings = readings + estimated
+            if estimated:
+                remarks.append(f"power at {estimated[0].series.point} is estimated: the device tells none")
+            elif any(r.series.quantity == "load" and r.series.point.split("/")[0] == side for r in readings):
+                remarks.append(
+                    f"power of the {side} is not told; with rating = {{ va = … }} it can be estimated from load"
+                )
+        if SYS_UPTIME in told:
+            ticks = number(told[SYS_UPTIME].value)
+            if ticks is not None:
+                readings.append(Reading(self._uptime, ticks / TICKS, told[SYS_UPTIME].time))
+        return readings, remarks
+
+    def _failures(self, answered: Round) -> list[str]:
+        """A sentence for each part of the poll that brought nothing."""
+        lost = {*answered.unanswered, *answered.refused}
+        gone = [cell.name for cell in self._cells if cell.oid not in answered.told and cell.oid not in lost]
+        where = f"of {len(self._cells)} values of {self._target.device} ({self._endpoint})"
+        return [
+            f"{len(missing)} {where}: {what}, {missing[0]} first"
+            for missing, what in (
+                (answered.unanswered, answered.trouble),
+                (answered.refused, "answered with an error"),
+                (gone, "no longer there"),
+            )
+            if missing
+        ]
+
+    def _restarted(self, told: Mapping[str, Told]) -> bool:
+        """Whether sysUpTime fell without having come round: then row numbers may mean something else."""
+        before, now = self._last_uptime, told.get(SYS_UPTIME)
+        self._last_uptime = now or before
+        if not before or not now:
+            return False
+        then, ticks = number(before.value) or 0, number(now.value) or 0
+        elapsed = (now.time - before.time) / NANOSECONDS * TICKS
+        return ticks < then and (ticks - then) % WRAP > 1.1 * elapsed + 60 * TICKS
+
+    def _sentence(self, error: DcMonitorError) -> DcMonitorError:
+        what = ", ".join(profile.name for profile in self._profiles) or "the system group"
+        hint = f"; {self._session.hint}" if isinstance(error, Silence) else ""
+        kind = Unreachable if isinstance(error, Unreachable) else type(error)
+        return kind(f"cannot read {what} from {self._target.device} ({self._endpoint}): {error}{hint}")
+
+    def _info(self, why: str, left_out: Sequence[str]) -> DeviceInfo:
+        profiles, known = self._profiles, self._known
+        return DeviceInfo(
+            kind=profiles[0].kind if profiles else "unknown",
+            vendor=known.vendor,
+            model=known.model,
+            firmware=known.firmware,
+            profiles=tuple(profile.name for profile in profiles),
+            why=why,
+            left_out=tuple(left_out),
+            interval=max((profile.interval for profile in profiles if profile.interval), default=None),
+            deadline=max((profile.deadline for profile in profiles if profile.deadline), default=None),
+            rating=known.rating,
+            accuracy=next((profile.accuracy for profile in profiles if profile.accuracy), None),
+        )
+
+
+def _oids(cells: Iterable[Cell]) -> list[str]:
+    """Every OID a poll of these cells asks for, guards beside their rows."""
+    return list(dict.fromkeys(oid for cell in cells for oid in (cell.oid, *(guard for guard, _ in cell.guards))))
