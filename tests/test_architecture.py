@@ -24,9 +24,8 @@ MAY_LEAN_ON: dict[str, set[str]] = {
     "site": {"config", "history", "kpi", "spool", "wire"},
     "simulator": set(),
     "commands": {"agent", "config", "history", "kpi", "simulator", "sinks", "site", "spool", "wire"},
-    "cli": {"commands", "__init__"},
+    "cli": {"commands"},
     "__main__": {"cli"},
-    "__init__": set(),
 }
 LIGHT = GROUND | {"wire", "spool", "config", "sinks", "agent", "cli", "collectors"}
 
@@ -54,7 +53,7 @@ def ours(module: str) -> str | None:
     if parts[0] != "dc_monitor":
         return None
     known = (HOME / "dc_monitor" / parts[1]).is_dir() or (HOME / "dc_monitor" / f"{parts[1]}.py").is_file()
-    return parts[1] if known else "__init__"
+    return parts[1] if known else None  # the package itself holds the version and nothing else
 
 
 @pytest.mark.parametrize("path", sources("dc_monitor"), ids=lambda path: str(path.relative_to(HOME)))
