@@ -104,6 +104,8 @@ class SnmpCollector:
         self._oids = [oid for oid in _oids(self._cells) if oid in answered.told]
         self._ladders, self._stale = ladders, False
         self._last_uptime = answered.told.get(SYS_UPTIME)
+        speaking = {cell.profile for cell in self._cells}
+        left_out += [f"{one.name}: none of its values is there" for one in self._profiles if one.name not in speaking]
         if answered.refused:
             left_out.append(f"answered with an error: {some(answered.refused)}")
         return [*discovery.left_out, *left_out, *self._readings(answered.told, whole=True)[1]]

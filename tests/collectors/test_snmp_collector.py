@@ -145,6 +145,7 @@ def test_a_profile_asked_for_is_the_only_one_read() -> None:
 
     assert (("apc-rpdu",), "profile apc-rpdu is configured") == (info.profiles, info.why)
     assert {"rpdu"} == {r.series.point.split("/")[0] for r in poll.readings}
+    assert ("rfc1628: none of its values is there",) == read("pdu-by-outlet", profile="rfc1628")[0].left_out
     with pytest.raises(ConfigError, match="did you mean"):
         read("pdu-by-outlet", profile="apc-rpduu")
 

@@ -192,6 +192,27 @@ def test_a_closed_port_and_an_unknown_name_are_told_from_silence() -> None:
     asyncio.run(steps())
 
 
+@pytest.mark.parametrize(
+    ("bound", "written"), [("::1", "[::1]"), ("127.0.0.1", "localhost"), ("127.0.0.1", "127.0.0.1")]
+)
+def test_hosts_are_reached_by_address_and_by_name(bound: str, written: str) -> None:
+    """IPv6 in brackets; a name that has both families is asked over IPv4."""
+
+    async def steps() -> None:
+        async with small_agent(RECORDING, host=bound) as (_, address):
+            port = address.rpartition(":")[2]
+            session = GufoSession(endpoint(f"snmp://{written}:{port}"), Community(2, "lab"), ManualClock())
+            await session.open()
+            assert {UPTIME: 4711} == (await session.get([UPTIME])).values
+            await session.close()
+
+    try:
+        socket.create_server((bound, 0), family=socket.AF_INET6 if ":" in bound else socket.AF_INET).close()
+    except OSError:
+        pytest.skip(f"this machine has no {bound}")
+    asyncio.run(steps())
+
+
 def test_a_closed_session_says_so() -> None:
     """Asking after close is our own mistake, and still no traceback."""
 

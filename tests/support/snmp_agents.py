@@ -136,13 +136,16 @@ class SmallAgent(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def small_agent(recording: Path | Iterable[str], community: str = "lab") -> AsyncIterator[tuple[SmallAgent, str]]:
+async def small_agent(
+    recording: Path | Iterable[str], community: str = "lab", host: str = "127.0.0.1"
+) -> AsyncIterator[tuple[SmallAgent, str]]:
     """A `SmallAgent` on a free loopback port: yields it and its address."""
     lines = recording.read_text(encoding="utf-8").splitlines() if isinstance(recording, Path) else recording
     agent = SmallAgent(dict(parse_recording(lines)), community)
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: agent, local_addr=("127.0.0.1", 0))
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: agent, local_addr=(host, 0))
     try:
-        yield agent, f"snmp://127.0.0.1:{transport.get_extra_info('sockname')[1]}"
+        shown = f"[{host}]" if ":" in host else host
+        yield agent, f"snmp://{shown}:{transport.get_extra_info('sockname')[1]}"
     finally:
         transport.close()
         await asyncio.sleep(0)
