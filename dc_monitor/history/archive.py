@@ -142,7 +142,7 @@ class Archive:
             tables = [(file, table) for file in run if (table := files.read(file)) is not None]
             number, generation = files.number(run[-1])
             merged = rows.sorted_once(pa.concat_tables([rows.SCHEMA.empty_table(), *(table for _, table in tables)]))
-            files.publish(files.encoded(merged), folder / files.name(number + 1, 0))
+            files.publish(files.encoded(merged), folder / files.name(number, generation + 1))
             for file, _ in tables:
                 file.unlink()
             files.sync(folder)

@@ -72,7 +72,7 @@ class Roster:
 
     def sites(self) -> list[str]:
         """Names of the sites that sent a line about a device or an agent, sorted."""
-        return sorted({site for site, _ in self._seen})
+        return sorted({site for site, _ in [*self._seen]})
 
     def devices(self, site: str) -> dict[str, Seen]:
         """Devices of a site by name, sorted."""

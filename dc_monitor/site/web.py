@@ -4,13 +4,17 @@ Nothing on the page comes from elsewhere, and the browser is told to allow nothi
 """
 
 import hashlib
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from pathlib import PurePath
+from traceback import extract_tb
 
 from aiohttp import web
 
 from dc_monitor.site.receive import refusal
+
+LOG = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -74,7 +78,7 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 @web.middleware
 async def _say_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors of the framework as JSON, like ours."""
+    """Errors of the framework, and faults of our own, as JSON and without a stack trace."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -84,3 +88,9 @@ async def _say_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         if isinstance(error, web.HTTPMethodNotAllowed):
             answer.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
         return answer
+    except (ConnectionError, web.RequestPayloadError):
+        return refusal(400, "invalid", "the request ended before its body did")
+    except Exception as error:
+        at = extract_tb(error.__traceback__)[-1]
+        LOG.error("cannot answer %s, by a fault of our own: %r at %s:%s", request.path, error, at.filename, at.lineno)
+        return refusal(500, "internal error", "a fault of the site itself; its log says where")

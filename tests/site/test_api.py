@@ -194,3 +194,17 @@ def test_an_archive_that_cannot_be_read_is_503_with_its_sentence(parts, monkeypa
     [(status, text)] = parts.told("/api/v1/figures?from=2026-01-01")
 
     assert (503, "cannot read the archive: Input/output error") == (status, json.loads(text)["message"])
+
+
+def test_a_fault_of_our_own_is_500_and_one_line_in_the_log(parts, monkeypatch, caplog):
+    """The reader is told that it is not his fault, the operator where it is; nobody sees a stack trace."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(Live, "figures_of", broken)
+    [(status, text)] = parts.told("/api/v1/figures")
+
+    assert (500, "internal error") == (status, json.loads(text)["code"])
+    assert ["ZeroDivisionError('division by zero')"] == [repr(record.args[1]) for record in caplog.records]
+    assert "Traceback" not in caplog.text

@@ -167,6 +167,20 @@ def test_a_restart_remembers_devices_states_and_readings(child):
     assert [before[key] for key in ("devices", "agents")] == [after[key] for key in ("devices", "agents")]
 
 
+def test_a_writer_that_hangs_up_in_the_middle_keeps_nothing_and_leaves_no_stack_trace(child):
+    """Half a body may end within a number: 12 W of 1,234."""
+    child.start()
+    port = int(child.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as writer:
+        head = "POST /api/v2/write HTTP/1.1\r\nHost: site\r\nContent-Length: 1000\r\n\r\n"
+        writer.sendall(f"{head}power,device=a,point=total watts=12".encode())
+    assert 204 == child.write(batch(range(5)))
+    child.end(signal.SIGTERM)
+
+    assert [*range(5)] == child.found()
+    assert "Traceback" not in (child.folder / "log").read_text()
+
+
 def test_lines_from_the_future_are_archived_and_not_shown(child):
     """A clock that is hours ahead must not be the newest for hours, and somebody is told."""
     later = time.time_ns() + 7200 * 10**9
