@@ -51,6 +51,8 @@ credentials_file = "credentials.toml"
 [[site]]
 name = "{site}"
 timezone = "Europe/Paris"
+outdoor = ["probe-1/probe/3"]
+labels = {{ "probe-1/probe/0" = "Rack, top", "probe-1/probe/1" = "Rack, bottom", "probe-1/probe/2" = "Cold aisle" }}
 
 {devices}
 # Who feeds whom. IT is metered at both rack PDUs, so the PUE is one of category 2.

@@ -25,6 +25,10 @@ class Site(Struct, frozen=True, kw_only=True):
 
     name: Name = "site"
     timezone: str = "Europe/Paris"
+    labels: dict[str, str] = {}
+    """What people call a point, such as `"probe-1/probe/0" = "rack 1, top"`."""
+    outdoor: list[str] = []
+    """Points that hang outside, such as `"probe-1/probe/3"`: never the inlet of a rack."""
 
 
 class RatingTable(Struct, frozen=True, kw_only=True):

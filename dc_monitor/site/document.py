@@ -99,7 +99,7 @@ def _curves(site: Snapshot) -> dict[str, Any]:
         "temperature": [
             {
                 "name": f"{device}/{point}",
-                "label": headline.label(point),
+                "label": headline.label(site, device, point),
                 "values": curves.told(curves.thin(found.get((device, point, quantity), empty()), start), 2),
             }
             for device, point, quantity in inlets

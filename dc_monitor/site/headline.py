@@ -81,23 +81,28 @@ def hottest_inlet(site: Snapshot, lang: str) -> dict[str, Any]:
         absent = dict.fromkeys(("celsius", "device", "point", "label"))
         return {**absent, "why": _absence(site, keys, "inlet", lang)}
     (device, point, _), newest = max(fresh.items(), key=lambda one: one[1].value)
-    return {"celsius": newest.value, "device": device, "point": point, "label": label(point), "why": None}
+    return {"celsius": newest.value, "device": device, "point": point, "label": label(site, device, point), "why": None}
 
 
 def inlets(site: Snapshot) -> list[Key]:
-    """Temperatures in front of racks: probes and whatever is called an inlet, never a battery or a UPS's inside."""
+    """Temperatures in front of racks: probes and whatever is called an inlet, never outdoors or a UPS's inside."""
     return [
         (device, point, quantity)
         for device, point, quantity in site.keys
         if quantity == "temperature"
         and "battery" not in point
+        and f"{device}/{point}" not in site.plan.outdoor
         and (point.startswith("probe/") or ("inlet" in point and site.kind(device) != "ups"))
     ]
 
 
-def label(point: str) -> str:
-    """A point for people: `probe/rack-1-top` is "rack 1 top"."""
-    return point.removeprefix("probe/").replace("-", " ").replace("/", " ")
+def label(site: Snapshot, device: str, point: str) -> str:
+    """A point for people: as the configuration calls it, else `probe/rack-1-top` is "rack 1 top"."""
+    told = site.plan.labels.get(f"{device}/{point}")
+    if told:
+        return told
+    name = point.removeprefix("probe/")
+    return f"{device} {name}" if name.isdecimal() else name.replace("-", " ").replace("/", " ")
 
 
 def battery(site: Snapshot, lang: str) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Site:
 
     def __init__(self, config: Config, token: str, clock: Clock) -> None:
         data = config.receive.data_path
-        plans = [_plan(config, site.name) for site in config.sites]
+        plans = [plan_of(config, site.name) for site in config.sites]
         self._clock = clock
         self._flush_interval = config.receive.flush
         self._archive = Archive(data / "archive", config.site.name)
@@ -203,10 +203,12 @@ def write_token(config: Config, load_credentials: Callable[[str], Mapping[str, A
     return token
 
 
-def _plan(config: Config, name: str) -> Plan:
+def plan_of(config: Config, name: str) -> Plan:
+    """What the configuration says of one of its sites."""
     site = next(site for site in config.sites if site.name == name)
     devices = tuple(device.name for device in config.device) if name == config.site.name else ()
-    return Plan(name, ZoneInfo(site.timezone), config.topology(name), devices)
+    zone = ZoneInfo(site.timezone)
+    return Plan(name, zone, config.topology(name), devices, site.labels, frozenset(site.outdoor))
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,7 +1,7 @@
 """A site at one instant: its newest values, and whether they may still be claimed."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -29,6 +29,8 @@ class Plan:
     zone: ZoneInfo
     topology: Topology = field(default_factory=lambda: Topology(()))
     devices: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    outdoor: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from dc_monitor.site.journal import SINK, Journal
 from dc_monitor.site.live import Live
 from dc_monitor.site.recent import Recent
 from dc_monitor.site.roster import Roster
-from dc_monitor.site.snapshot import Plan
+from dc_monitor.site.service import plan_of
 from dc_monitor.spool import Spool
 from dc_monitor.wire import parse_lines
 
@@ -64,15 +64,7 @@ class Site:
     def __init__(self, path: Path, config: bytes = CHAIN) -> None:
         self.clock = ManualClock(NOON)
         read = parse(config)
-        plans = [
-            Plan(
-                one.name,
-                ZoneInfo(one.timezone),
-                read.topology(one.name),
-                tuple(device.name for device in read.device) if one.name == read.site.name else (),
-            )
-            for one in read.sites
-        ]
+        plans = [plan_of(read, one.name) for one in read.sites]
         self.archive = Archive(path / "archive", read.site.name)
         self.recent = Recent(self.clock.now, {plan.name: plan.topology for plan in plans})
         self.roster = Roster()
@@ -299,6 +291,20 @@ def test_the_hottest_inlet_is_in_front_of_a_rack_never_in_a_ups(site):
         "label": "rack 1 top",
         "why": None,
     } == site.headline("hottest_inlet")
+
+
+def test_a_probe_outdoors_is_no_inlet_and_a_point_has_the_name_people_gave_it(tmp_path):
+    """In August the hottest probe hangs outside; that is weather, not a rack that overheats."""
+    told = b'outdoor = ["probe-1/probe/3"]\nlabels = { "probe-1/probe/0" = "Rack 1, top" }\n'
+    site = Site(tmp_path, b'[site]\nname = "Caen-1"\n' + told)
+    site.tell(
+        temperature("probe-1", "probe/3", 38.0),
+        temperature("probe-1", "probe/0", 24.5),
+        temperature("x", "probe/7", 20.0),
+    )
+
+    assert (24.5, "Rack 1, top") == tuple(site.headline("hottest_inlet")[key] for key in ("celsius", "label"))
+    assert {"Rack 1, top", "x 7"} == {one["label"] for one in site.now()["curves"]["temperature"]}
 
 
 @pytest.mark.parametrize(
