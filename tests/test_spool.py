@@ -486,6 +486,13 @@ def test_a_full_disk_refuses_whole_batches_and_heals(path: Path) -> None:
         assert kept == [batch.created for batch in spool.pending("site", EVERYTHING)]
 
 
+def test_a_commit_waits_for_the_disk(path: Path) -> None:
+    """No test can cut the power, so this one asks SQLite whether it flushes at every commit (2 is FULL)."""
+    with closing(opened(path, "site")) as spool:
+        assert spool._db is not None
+        assert [(2,)] == spool._db.execute("PRAGMA synchronous").fetchall()
+
+
 def test_the_file_says_whose_it_is(path: Path) -> None:
     """`file` and `sqlite3` tell a spool from any other database."""
     opened(path, "site").close()

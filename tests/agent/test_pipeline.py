@@ -174,6 +174,21 @@ def test_while_the_disk_fails_lines_wait_in_memory_and_are_written_afterwards(
     assert caplog.messages[1].endswith("; 300 lines had waited in memory, 0 lines lost so far")
 
 
+def test_a_disk_that_fails_all_night_is_still_tried(tmp_path: Path) -> None:
+    """Patience has a bound, in seconds and in arithmetic."""
+
+    async def scene(clock: VirtualClock) -> list[bytes]:
+        async with Stage(tmp_path, clock) as stage:
+            stage.spool.full = True
+            stage.pipeline.put(b"a 1\n", 1)
+            await clock.sleep(12 * 3_600.0)
+            stage.spool.full = False
+            await clock.sleep(31.0)
+            return await stage.bodies()
+
+    assert [b"a 1\n"] == play(scene)
+
+
 def test_memory_is_bounded_and_what_is_lost_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is gone for a week must not take the machine with it: the oldest lines go."""
     monkeypatch.setattr(rooms, "MOST_IN_MEMORY", 1_000)

@@ -168,6 +168,7 @@ def test_learning_a_slow_device_may_take_longer_than_its_interval() -> None:
     [
         (unreachable, "unreachable", "cannot read dead-1 (10.0.0.1:161): no answer in 2 s, 3 tries"),
         (lambda: Refused("wrong community"), "refused", "dead-1: wrong community"),
+        (lambda: Unreachable("no answer from dead-12"), "unreachable", "dead-1: no answer from dead-12"),
         (lambda: Malformed("dead-1 said nonsense"), "malformed", "dead-1 said nonsense"),
         (lambda: ConnectionRefusedError(111, "Connection refused"), "unreachable", "dead-1: Connection refused"),
         (lambda: TimeoutError(), "unreachable", "dead-1: TimeoutError"),
@@ -178,7 +179,16 @@ def test_learning_a_slow_device_may_take_longer_than_its_interval() -> None:
             "dead-1: its collector failed with Panic: index out of range",
         ),
     ],
-    ids=["silent", "refused", "malformed", "socket", "timeout of its own", "fault in the collector", "Rust panic"],
+    ids=[
+        "silent",
+        "refused",
+        "names another",
+        "malformed",
+        "socket",
+        "timeout of its own",
+        "fault in the collector",
+        "Rust panic",
+    ],
 )
 def test_every_failure_becomes_an_outcome_with_its_reason(fault: object, reason: str, sentence: str) -> None:
     """A fault of one device is its line, never the agent's end."""

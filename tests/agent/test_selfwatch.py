@@ -119,8 +119,11 @@ def test_dropping_for_want_of_room_is_said_at_once_and_then_once_an_hour(
         await store.close()
 
     play(scene)
-    told = "spool: its quota is used up (10 B), the oldest data is dropped: {} so far; is a server away, or the quota"
-    assert [f"{told.format(lines)} too small?" for lines in ("1 line", "120 lines")] == caplog.messages
+    assert [
+        f"{lines} dropped for want of room, the oldest first (10 B in the spool); is a server away, the disk full, or"
+        " the quota too small?"
+        for lines in ("1 line", "120 lines")
+    ] == caplog.messages
 
 
 def test_the_loop_proves_that_it_turns() -> None:

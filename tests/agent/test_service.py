@@ -20,6 +20,7 @@ from dc_monitor.agent.pipeline import Pipeline
 from dc_monitor.agent.service import SPOOL_FILE, Agent
 from dc_monitor.clock import SystemClock
 from dc_monitor.config.load import parse
+from dc_monitor.contract import Poll
 from dc_monitor.errors import ConfigError
 from dc_monitor.spool import Spool
 from dc_monitor.wire import parse_lines
@@ -238,6 +239,48 @@ def test_a_fault_of_our_own_ends_the_agent_with_code_1_and_one_sentence(
     assert 1 == asyncio.run(agent(toml).run(asyncio.Event()))
     (said,) = (record.getMessage() for record in caplog.records if record.levelname == "CRITICAL")
     assert said.startswith("the agent stops, by a fault of its own: ZeroDivisionError('oh') at ")
+
+
+def test_every_reading_taken_before_a_stop_is_on_the_disk(config: Setting) -> None:
+    """The last second is not lost, although commits come once a second."""
+    taken: list[int] = []
+
+    class Noting(Counting):
+        async def collect(self) -> Poll:
+            taken.append(self._next)
+            return await super().collect()
+
+    async def briefly() -> int:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.5, stop.set)
+        load = {"site-token": {"token": "s3cret"}}
+        settings = parse(config.file.read_bytes())
+        one = Agent(settings, lambda name: load.get(name, {}), lambda _: partial(Noting, first=0), SystemClock())
+        return await one.run(stop)
+
+    assert 0 == asyncio.run(briefly())
+    assert len(taken) > 5
+    assert taken == config.spooled()
+
+
+def test_a_server_that_hangs_does_not_hold_up_a_stop(config: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets a short last chance; then its request is cut off, and what it had not acknowledged stays."""
+    monkeypatch.setattr("dc_monitor.agent.service.LAST_CHANCE_SECONDS", 0.2)
+    settings = parse(config.file.read_bytes() + b"timeout = 60\n")
+
+    async def briefly() -> int:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.5, stop.set)
+        make = partial(Counting, first=0)
+        return await Agent(settings, lambda _: {"token": "s3cret"}, lambda _: make, SystemClock()).run(stop)
+
+    began = time.monotonic()
+    with closing(socket.create_server(("127.0.0.1", config.port))):
+        assert 0 == asyncio.run(briefly())
+    assert time.monotonic() - began < 10.0
+    waiting = config.spooled()
+    assert list(range(len(waiting))) == waiting
+    assert len(waiting) > 5
 
 
 def test_a_spool_of_former_times_is_said_to_lose_its_positions(

@@ -215,6 +215,21 @@ def test_lifetime_total_that_comes_back_is_not_booked_as_today():
     assert 1.0 + 19.0 == found.total[-1]
 
 
+@pytest.mark.parametrize(
+    ("rises", "last", "counted"),
+    [
+        pytest.param(PROVEN - 1, "continues", 2.0 + 3.0, id="one rise short of proof: a glitch that moved"),
+        pytest.param(PROVEN, "jump", 2.0 + PROVEN, id="proven: another register, the old one is forgotten"),
+    ],
+)
+def test_track_that_rose_ten_times_is_real(rises, last, counted):
+    """Then a value like the old one is no return."""
+    found = unwrap(seconds(4 + rises), [500.0, 502.0, *np.arange(rises + 1.0), 505.0], 3.0)
+
+    assert last == told(found)[-1]
+    assert counted == found.total[-1]
+
+
 def test_stuck_glitch_that_either_explanation_fits_is_a_gap():
     """Zero, then a long silence, then a value that a register from zero and the old one could both have reached."""
     time = np.array([0, 1, 2, 100]) * S

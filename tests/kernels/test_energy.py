@@ -154,9 +154,15 @@ def test_columns_that_are_no_curve_are_refused_with_index_and_both_times(time, s
         energy_over(time, power, GAP, spans([(0, 1)]))
 
 
-def test_times_centuries_apart_are_a_gap():
-    """An interval that does not fit into 64 bits is a hole, not a negative time."""
-    assert (0.0, 0) == energy_from_power([-(2**62), 2**62 + 5], [1.0, 1.0], GAP)
+def test_times_centuries_apart_are_refused():
+    """Two samples whose distance does not fit into 64 bits are no nanoseconds since 1970."""
+    time, power = [-(2**62), 2**62 + 5], [1.0, 2.0]
+
+    for kernel in (energy_from_power, covered_spans, sampling_error):
+        with pytest.raises(ValueError, match="more than 292 years"):
+            kernel(time, power, GAP)
+    with pytest.raises(ValueError, match="more than 292 years"):
+        energy_of_many([0, *time], [0.0, *power], [0, 1, 1, 3], GAP)
 
 
 def test_disorder_in_one_of_many_series_names_it():

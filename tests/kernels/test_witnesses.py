@@ -48,6 +48,7 @@ def test_plausible_rate_ignores_recoveries_from_glitches():
         pytest.param([9e9, 9e9, 0.0, 9e9, 9e9], id="down for one poll"),
         pytest.param([5.0, 5.0, 9e9, 5.0, 5.0], id="up for one poll"),
         pytest.param([9e9, *[0.0] * 9, 9e9 + 1, 9e9 + 2, 9e9 + 3], id="down for most of the time"),
+        pytest.param([9e9, 9e9, *[0.0] * 9, 9e9 + 1], id="and back at the very end"),
     ],
 )
 def test_an_idle_register_with_a_glitch_is_not_taken_for_a_fast_one(register):

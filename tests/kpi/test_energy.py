@@ -141,6 +141,17 @@ def test_frozen_register_is_not_believed_beside_a_power_that_goes_on():
     assert math.isclose(6 * KWH, take(meter, NOON, NOON + 6 * HOUR).joules)
 
 
+def test_replaced_register_is_no_consumption_where_a_power_meter_stands_beside_it():
+    """All the register ever did is one jump of 2.5 MWh within a minute; at 1 W that is another register."""
+    time = every(MINUTE, NOON, NOON + 2 * HOUR)
+    register = samples(time, np.where(time < NOON + HOUR, 5.0, 9e9))
+
+    meter = metered(samples(time, 1.0), register)
+
+    assert (("jump", NOON + HOUR),) == meter.registers[0].events
+    assert math.isclose(7200.0, take(meter, NOON, NOON + 2 * HOUR).joules)
+
+
 def test_register_and_power_that_tell_different_energies_are_told():
     """A forgotten transformer ratio of 1.2: no window should hide it."""
     time = every(MINUTE, NOON, NOON + DAY)
@@ -197,7 +208,15 @@ def test_total_that_a_device_gives_is_preferred_to_its_phases():
 
     assert ["output"] == [*find(read, "ups", "output/total").power]
     assert ["output"] == [*find(read, "ups", "output").power]
-    assert (("total",), ("l1", "l2", "l3")) == alternatives("total")
+
+
+@pytest.mark.parametrize(
+    ("point", "phase"),
+    [("total", "l2"), ("total", "phase/l2"), ("output", "output/l2"), ("unit/2/total", "unit/2/phase/l2")],
+)
+def test_phases_are_found_the_way_devices_spell_them(point, phase):
+    """Meters say `l2`, PDUs `phase/l2`, UPSs `output/l2`, and a second unit puts its name before."""
+    assert phase in [one for alternative in alternatives(point) for one in alternative]
 
 
 def test_place_is_read_as_it_is_written_where_both_spellings_exist():

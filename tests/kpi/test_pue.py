@@ -440,6 +440,14 @@ def test_restarted_register_is_told():
     assert math.isclose(1.5, found.value)
 
 
+def test_what_is_not_there_yet_is_no_hole():
+    """A live window ends now, the last sample is a minute old: coverage tells, no sentence complains."""
+    found = figure(powers(every(MINUTE, NOON - HOUR, NOON + DAY - MINUTE), main=1500.0, pdu=1000.0))
+
+    assert math.isclose(1 - 1 / 1440, found.coverage)
+    assert ["category_2"] == codes(found.missing)
+
+
 def test_history_is_read_once_and_only_what_is_needed():
     """A healthy room costs one reading of the window and an hour around it."""
     history = powers(main=1500.0, pdu=1000.0, noise=1.0)

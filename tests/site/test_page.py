@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -12,14 +11,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 import dc_monitor.site.page
+from support.browser import browser, look
 
 PAGE = Path(dc_monitor.site.page.__file__).parent
 SAMPLES = Path(__file__).parent / "page_samples"
@@ -30,16 +29,6 @@ TYPES = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
 }
-SWITCHES = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 10  # s, for the browser to show what it fetched
 
 
@@ -121,13 +110,7 @@ class Reader:
     def opens(self, document: Any, language: str = "en", width: int = 1280, dark: bool = False) -> None:
         """Open the page in a browser set to `language` and wait until the document, if any, is shown."""
         self.site.document = document
-        cdp = self.browser.execute_cdp_cmd
-        agent = self.browser.execute_script("return navigator.userAgent")
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        cdp("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": language})
-        cdp("Emulation.setEmulatedMedia", {"features": [scheme]})
-        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-        cdp("Emulation.setDeviceMetricsOverride", screen)
+        look(self.browser, width, language, dark)
         self.browser.get(self.site.address)
         self.until(lambda: self.is_shown("#document") or self.is_shown("#frozen"))
 
@@ -165,27 +148,17 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    driver = Path("/usr/bin/chromedriver")
-    binary = shutil.which("chromium")
-    if binary is None or not driver.exists():
-        pytest.skip("no chromium and chromedriver on this machine; install them to test the page in a browser")
-    options = ChromeOptions()
-    options.binary_location = binary
-    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = Chrome(options=options, service=Service(str(driver)))
-    yield chrome
-    chrome.quit()
+def chrome() -> Iterator[Chrome]:
+    with browser() as opened:
+        yield opened
 
 
 @pytest.fixture
-def reader(browser: Chrome) -> Iterator[Reader]:
+def reader(chrome: Chrome) -> Iterator[Reader]:
     site = PlayedSite()
-    browser.get_log("browser")
-    yield Reader(browser, site)
-    browser.get("about:blank")
+    chrome.get_log("browser")
+    yield Reader(chrome, site)
+    chrome.get("about:blank")
     site.close()
 
 
