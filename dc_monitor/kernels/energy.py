@@ -79,6 +79,7 @@ def energy_from_power(time: ArrayLike, power: ArrayLike, max_gap: int) -> Energy
     Energy(joules=6000.0, covered=60000000000)
     """
     when, watts = curve(time, power, ordered=False)
+    _refuse_centuries(when[:1], when[-1:])
     joules, covered, disordered = _energy(when, watts, max_gap, np.empty(LANES), np.empty(LANES, np.int64))
     if disordered:
         _refuse_disorder(when)
@@ -115,6 +116,8 @@ def energy_of_many(time: ArrayLike, power: ArrayLike, offsets: ArrayLike, max_ga
     edges = edges.astype(np.int64)
     if edges[0] != 0 or edges[-1] != when.size or np.any(np.diff(edges) < 0):
         raise ValueError(f"offsets must rise from 0 to {when.size}, the number of samples; got {_brief(edges)}")
+    filled = edges[1:] > edges[:-1]
+    _refuse_centuries(when[edges[:-1][filled]], when[edges[1:][filled] - 1])
     gaps = np.broadcast_to(np.asarray(max_gap, np.int64), edges.size - 1)
     with _PARALLEL:
         joules, covered, disordered = _energy_of_many(when, watts, edges, gaps)
@@ -173,8 +176,10 @@ def curve(time: ArrayLike, power: ArrayLike, ordered: bool = True) -> tuple[NDAr
     if when.ndim != 1 or when.shape != watts.shape:
         raise ValueError(f"time and values must be two columns of one length, not {when.shape} and {watts.shape}")
     when = np.ascontiguousarray(when, np.int64)
-    if ordered and np.any(when[1:] <= when[:-1]):
-        _refuse_disorder(when)
+    if ordered:
+        if np.any(when[1:] <= when[:-1]):
+            _refuse_disorder(when)
+        _refuse_centuries(when[:1], when[-1:])
     return when, watts
 
 
@@ -183,8 +188,20 @@ def _refuse_disorder(time: NDArray[np.int64], where: str = "") -> None:
     raise ValueError(f"{where}time must increase: at index {at} {time[at]} ns follows {time[at - 1]} ns")
 
 
+def _refuse_centuries(first: NDArray[np.int64], last: NDArray[np.int64]) -> None:
+    """Refuse series whose ends are so far apart that the distance of two samples might not fit into 64 bits."""
+    if np.any(last // 2 - first // 2 >= 2**62):
+        raise ValueError("time spans more than 292 years: are these nanoseconds since 1970?")
+
+
 def _brief(numbers: NDArray[np.int64]) -> str:
     return np.array2string(numbers, threshold=8)
+
+
+@compiled()
+def is_covered(time: NDArray[np.int64], power: NDArray[np.float64], i: int, max_gap: int) -> bool:
+    """Whether the curve is known from sample `i` to the next; for kernels."""
+    return bool((time[i + 1] - time[i] <= max_gap) & (abs(power[i] + power[i + 1]) < np.inf))
 
 
 @compiled()
@@ -192,8 +209,8 @@ def _interval(time: NDArray[np.int64], power: NDArray[np.float64], i: int, max_g
     """Twice the energy [W ns] and the covered time [ns] of interval `i`, and whether it does not go forward."""
     step = time[i + 1] - time[i]
     twice = power[i] + power[i + 1]
-    covered = (step > 0) & (step <= max_gap) & (abs(twice) < np.inf)  # not positive: centuries apart overflow
-    return twice * step if covered else 0.0, step if covered else 0, time[i + 1] <= time[i]
+    covered = (step <= max_gap) & (abs(twice) < np.inf)
+    return twice * step if covered else 0.0, step if covered else 0, step <= 0
 
 
 @compiled()
@@ -259,9 +276,8 @@ def _energy_over(
         start, end = spans[k, 0], spans[k, 1]
         i = max(np.searchsorted(time, start, side="right") - 1, 0)
         while i < time.size - 1 and time[i] < end:
-            step = time[i + 1] - time[i]
-            if step <= max_gap and abs(power[i] + power[i + 1]) < np.inf:
-                slope = (power[i + 1] - power[i]) / step
+            if is_covered(time, power, i, max_gap):
+                slope = (power[i + 1] - power[i]) / (time[i + 1] - time[i])
                 first, last = max(start, time[i]), min(end, time[i + 1])
                 twice = 2.0 * power[i] + slope * ((first - time[i]) + (last - time[i]))
                 joules[k] += twice * (last - first) / (2.0 * SECOND)
@@ -276,7 +292,7 @@ def _covered_spans(time: NDArray[np.int64], power: NDArray[np.float64], max_gap:
     count = 0
     open_span = False
     for i in range(time.size - 1):
-        covered = time[i + 1] - time[i] <= max_gap and abs(power[i] + power[i + 1]) < np.inf
+        covered = is_covered(time, power, i, max_gap)
         if covered and not open_span:
             found[count, 0] = time[i]
             count += 1

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dc_monitor.kernels.compiled import SECOND, compiled
-from dc_monitor.kernels.energy import curve
+from dc_monitor.kernels.energy import curve, is_covered
 
 
 def sampling_error(time: ArrayLike, power: ArrayLike, max_gap: int) -> float:
@@ -35,7 +35,7 @@ def _sampling_error(time: NDArray[np.int64], power: NDArray[np.float64], max_gap
     curvature = 0.0
     run = 0  # covered intervals in a row that end at sample i
     for i in range(time.size):
-        after = i + 1 < time.size and time[i + 1] - time[i] <= max_gap and abs(power[i] + power[i + 1]) < np.inf
+        after = i + 1 < time.size and is_covered(time, power, i, max_gap)
         if run and after:
             whole = time[i + 1] - time[i - 1]
             a = (time[i + 1] - time[i]) / whole

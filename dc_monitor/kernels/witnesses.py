@@ -15,21 +15,27 @@ UPTIME_TOLERANCE = 60.0
 
 
 def plausible_rate(time: ArrayLike, register: ArrayLike, margin: float = 1.2) -> float:
-    """The fastest honest rise of a register, times `margin` [U/s]; 0 when it never rises.
+    """The fastest honest rise of a register, times `margin` [U/s]; 0 when there is none.
 
-    Looked at are the rises of the longest selection of samples that never falls, which leaves glitches of either
-    sort out; of these, rises over ten times the 95th percentile are recoveries and not consumption. The margin of
-    1.2 is the product's rule for accepting a rollover.
+    Looked at are the rises of the longest selection of samples that never falls, which leaves single glitches of
+    either sort out. Of these, a rise over ten times the 95th percentile, or through a value that the register showed
+    earlier, is a recovery and not consumption. The margin of 1.2 is the product's rule for accepting a rollover.
     """
     when, values = curve(time, register)
     valid = np.isfinite(values)
-    kept = np.flatnonzero(valid)[_longest_rise(values[valid])]
+    when, values = when[valid], values[valid]
+    kept = _longest_rise(values)
     rates = np.diff(values[kept]) / (np.diff(when[kept]) / SECOND)
-    rates = np.sort(rates[rates > 0.0])
-    if not rates.size:
+    rising = np.flatnonzero(rates > 0.0)
+    rising = rising[np.argsort(rates[rising])]
+    if not rising.size:
         return 0.0
-    usual = rates[int(0.95 * (rates.size - 1))]  # of two rises the smaller
-    return float(margin * rates[rates <= 10.0 * usual].max())
+    usual = rates[rising[int(0.95 * (rising.size - 1))]]  # of two rises the smaller
+    for i in rising[::-1]:
+        earlier = values[: kept[i]]
+        if rates[i] <= 10.0 * usual and not np.any((values[kept[i]] < earlier) & (earlier <= values[kept[i + 1]])):
+            return float(margin * rates[i])
+    return 0.0
 
 
 def starts_of(time: ArrayLike, uptime: ArrayLike) -> NDArray[np.int64]:

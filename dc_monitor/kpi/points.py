@@ -40,16 +40,17 @@ def alternatives(point: str) -> tuple[tuple[str, ...], ...]:
 
     Examples
     --------
-    >>> alternatives("output/total")
+    >>> alternatives("output/total")[:3]
     (('output/total',), ('output',), ('output/l1', 'output/l2', 'output/l3'))
     >>> alternatives("total")
-    (('total',), ('l1', 'l2', 'l3'))
+    (('total',), ('l1', 'l2', 'l3'), ('phase/l1', 'phase/l2', 'phase/l3'))
     """
-    if point == "total":
-        return (("total",), PHASES)
-    place = point.removesuffix("/total")
-    other = place if place != point else f"{place}/total"
-    return ((point,), (other,), tuple(f"{place}/{phase}" for phase in PHASES))
+    place = "" if point == "total" else point.removesuffix("/total") + "/"
+    phases = tuple(tuple(f"{place}{row}{phase}" for phase in PHASES) for row in ("", "phase/"))
+    if not place:
+        return ((point,), *phases)
+    other = place + "total" if point + "/" == place else place[:-1]
+    return ((point,), (other,), *phases)
 
 
 def wanted(device: str, point: str) -> set[Key]:

@@ -106,9 +106,9 @@ def register_of(samples: Samples, starts: NDArray[np.int64], beside: Sequence[Cu
     rate = plausible_rate(samples.time, samples.value)
     peak = sum(float(np.max(one.samples.value, initial=0.0, where=np.isfinite(one.samples.value))) for one in beside)
     rate = min(rate, _RATE_OVER_PEAK * peak) if peak else rate
-    unwrapped = counters.unwrap(
-        samples.time, samples.value, rate or 1.0, rules.slack_steps * step, rules.moduli, starts
-    )
+    gap = _gap(samples, rules)
+    slack = min(rules.slack_steps * step, rate * gap / 1e9)  # the only rise there is may be no step but a jump
+    unwrapped = counters.unwrap(samples.time, samples.value, rate or 1.0, slack, rules.moduli, starts)
     kept = np.isfinite(unwrapped.total)
     time, total = samples.time[kept], unwrapped.total[kept]
     stalled = spans([])
@@ -122,7 +122,7 @@ def register_of(samples: Samples, starts: NDArray[np.int64], beside: Sequence[Cu
         total=total,
         spans=subtract(unwrapped.spans, stalled),
         step=step,
-        gap=_gap(samples, rules),
+        gap=gap,
         events=tuple((counters.KINDS[unwrapped.kind[i]], int(samples.time[i])) for i in opened),
         stalled=stalled,
     )
