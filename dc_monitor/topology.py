@@ -93,19 +93,24 @@ class Meter:
 
 
 def category(meter: Meter, kind: str) -> int | None:
-    """PUE category that a meter of IT energy gives: as declared, else by what it reads on a device of `kind`.
+    """PUE category that a meter of IT energy gives, None when nobody can tell (ISO/IEC 30134-2).
 
-    1 at the UPS output, 2 at the rack PDU's input, 3 at its outlets or the equipment's own input
-    (ISO/IEC 30134-2); None when neither tells.
+    As the person declared it; else by `kind` of the device and the side of it that is read: output of a UPS 1, rack
+    PDU as a whole, by phase or bank 2, its outlets 3, power inlet of a server or host 3.
     """
     if meter.measured_at:
         return MEASURED_AT[meter.measured_at]
-    side = meter.reads[1].split("/")[0] if meter.reads else ""
-    if kind == "ups":
-        return 1 if side == "output" else None
-    if kind == "pdu":
-        return 3 if side == "outlet" else 2
-    return 3 if kind in ("server", "host", "switch") else None
+    parts = {*meter.reads[1].split("/")} if meter.reads else set()
+    match kind:
+        case "ups" if parts & {"output", "outlet"}:
+            return MEASURED_AT["ups-output"]
+        case "pdu" if "outlet" not in parts:
+            return MEASURED_AT["pdu-output"]
+        case "pdu":
+            return MEASURED_AT["it-input"]
+        case "server" | "host" if parts & {"input", "psu", "total"}:
+            return MEASURED_AT["it-input"]
+    return None
 
 
 @dataclass(frozen=True, slots=True)

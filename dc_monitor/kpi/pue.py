@@ -22,7 +22,7 @@ import numpy as np
 
 from dc_monitor.history.columns import History
 from dc_monitor.kernels.spans import intersect, length, spans
-from dc_monitor.kpi.category import category
+from dc_monitor.kpi.category import lowest_category
 from dc_monitor.kpi.energy import Grid, Metered
 from dc_monitor.kpi.figure import Contribution, Figure
 from dc_monitor.kpi.gather import gather
@@ -76,7 +76,7 @@ def pue(
     accuracy = {one.meter.name: _accuracy(one.meter, facts) for one in tallies}
     classes = {name: rules.assumed_class if known is None else known for name, known in accuracy.items()}
     it_meters = [one.meter for one in tallies if ROLES[one.side] == "it"]
-    rank, raise_rank = category(it_meters, {device: fact.kind for device, fact in facts.items()})
+    rank, raise_rank = lowest_category(it_meters, {device: fact.kind for device, fact in facts.items()})
     coverage = float(sums.known.sum()) / (end - start)
 
     value = low = high = None
@@ -133,7 +133,6 @@ def _accuracy(meter: Meter, facts: Mapping[str, DeviceFacts]) -> float | None:
 
 def _absent(sums: Sums, metered: Mapping[str, Metered], coverage: float, grid: Grid, rules: Rules) -> list[Sentence]:
     """Why nothing can be claimed of these sums; empty when something can."""
-    sides = {one.side for one in sums.tallies}
     sides = {one.side for one in sums.tallies}
     found = [say(f"no_{role}") for side, role in enumerate(ROLES) if side not in sides]
     if not found and coverage < rules.least_coverage:
