@@ -225,10 +225,10 @@ class Spool:
         try:
             with self._speaking("open") as db:
                 db.execute("PRAGMA locking_mode = EXCLUSIVE")
+                db.execute("PRAGMA synchronous = FULL")
                 damage = self._begin_or_check(db)
                 if not damage:
                     db.execute("PRAGMA journal_mode = WAL")
-                    db.execute("PRAGMA synchronous = FULL")
                     db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
         except Malformed:
             damage = self._damage
@@ -261,7 +261,6 @@ class Spool:
 
     def _set_aside(self, damage: str) -> str:
         self.close()
-        self._damage = ""
         stem = f"{self._path.name}.set-aside-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         name, again = stem, 1
         while self._path.with_name(name).exists():
@@ -276,6 +275,7 @@ class Spool:
             raise DcMonitorError(
                 f"spool {self._path}: {damage}, and it cannot be renamed: {error.strerror}; move it away by hand"
             ) from error
+        self._damage = ""
         return (
             f"spool {self._path}: {damage}; set aside as {name}, and a new spool begins;"
             " what waited in it will not be sent"

@@ -20,9 +20,13 @@ from dc_monitor.wire import Encoder, encode_line
 LOG = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 1.0
+"""At most one commit in so many seconds: a flush costs a disk more than the lines do [s]."""
 LARGEST_BATCH = 256 << 10
+"""A batch is sent and dropped as a whole [B]."""
 MOST_IN_MEMORY = 16 << 20
+"""What may wait for a disk that fails: an hour and more of a server room [B]."""
 LONGEST_PAUSE = 30.0
+"""A disk that fails is tried again this often at least [s]."""
 
 
 class Lines:
@@ -87,7 +91,7 @@ class Pipeline:
         while not self._stopping.is_set():
             await self._came.wait()
             await self._commit()
-            pause = min(COMMIT_SECONDS * 2**self._tries, LONGEST_PAUSE)
+            pause = min(COMMIT_SECONDS * 2.0 ** min(self._tries, 16), LONGEST_PAUSE)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -79,7 +80,7 @@ class Poller:
             raise
         except BaseException as error:  # a panic inside a library of Rust is no Exception
             reason, sentence = _told(error)
-            failures = (sentence if self.device in sentence else f"{self.device}: {sentence}",)
+            failures = (sentence if _names(sentence, self.device) else f"{self.device}: {sentence}",)
             await self.close()
         seconds = self._clock.monotonic() - began
         return Outcome(self.device, time, seconds, self.interval, self._info, readings, failures, reason)
@@ -112,6 +113,10 @@ class Poller:
                 raise
             raise TimeoutError(f"not read to the end in {duration(deadline)}") from error
         return [reading for reading in readings if math.isfinite(reading.value)], failures
+
+
+def _names(sentence: str, device: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(device)}(?![\w-])", sentence) is not None
 
 
 def _told(error: BaseException) -> tuple[str, str]:

@@ -22,9 +22,8 @@ from dc_monitor.wire import encode_line
 LOG = logging.getLogger(__name__)
 
 TICK = 1.0
-FIRST_LINE_AFTER = 5
-LINE_EVERY = 60
-STATS_EVERY = 5
+FIRST_LINE_AFTER, LINE_EVERY, STATS_EVERY = 5, 60, 5
+"""In ticks."""
 CLOCK_STEP = 2.0
 """Time servers slew by less than this between two ticks [s]."""
 DROPPED_SAID_EVERY = 3_600.0
@@ -67,6 +66,7 @@ class SelfWatch:
         """Watch until cancelled; `beat` is called with every tick, as proof that the loop turns."""
         ticks = 0
         offset = self._offset()
+        await self._look_at_spool()
         while True:
             before = self._clock.monotonic()
             await self._clock.sleep(TICK)
@@ -112,7 +112,7 @@ class SelfWatch:
             "spool_batches": float(spool.batches),
             "spool_oldest_seconds": age,
             "readings_total": float(self._readings),
-            "dropped_total": float(spool.dropped_lines + (self._pipeline.dropped_lines if self._pipeline else 0)),
+            "dropped_total": float(self._lost()),
         }
 
     async def _look_at_spool(self) -> None:
@@ -120,20 +120,22 @@ class SelfWatch:
             return
         with suppress(DcMonitorError):  # the pipeline says it
             self._spool = await self._store.stats()
-        self._say_dropped()
+        self._say_dropped(self._lost(), self._clock.monotonic())
 
-    def _say_dropped(self) -> None:
-        """At once, then once an hour for as long as it goes on."""
-        dropped, now = self._spool.dropped_lines, self._clock.monotonic()
+    def _lost(self) -> int:
+        return self._spool.dropped_lines + (self._pipeline.dropped_lines if self._pipeline else 0)
+
+    def _say_dropped(self, dropped: int, now: float) -> None:
+        """At once, then once an hour for as long as it goes on; what was lost before this start is old news."""
         if self._dropped is None:
             self._dropped = dropped
         if dropped == self._dropped or now < self._quiet_until:
             return
         LOG.error(
-            "spool: its quota is used up (%s), the oldest data is dropped: %s so far; is a server away, or the quota"
-            " too small?",
-            size(self._spool.bytes),
+            "%s dropped for want of room, the oldest first (%s in the spool); is a server away, the disk full, or the"
+            " quota too small?",
             counted(dropped - self._dropped, "line"),
+            size(self._spool.bytes),
         )
         self._dropped, self._quiet_until = dropped, now + DROPPED_SAID_EVERY
 

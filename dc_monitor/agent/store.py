@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from dc_monitor.errors import Malformed
@@ -16,16 +17,21 @@ T = TypeVar("T")
 
 
 class Store:
-    """What the agent asks of its spool; every call raises `DcMonitorError` when the disk fails, to be tried again."""
+    """What the agent asks of its spool; every call raises `DcMonitorError` when the disk fails, to be tried again.
+
+    A file that goes bad under way is set aside at the next call, which finds a new and sound one.
+    """
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
+        self._damaged = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
 
     async def open(self) -> None:
         """Open the spool, and log what it has to say."""
-        for sentence in await self._ask(self._spool.open):
+        for sentence in await self._on_thread(self._spool.open):
             LOG.warning(sentence)
+        self._damaged = False
 
     async def append(self, bodies: Sequence[tuple[bytes, int]], created: int) -> None:
         """On disk when it returns."""
@@ -51,15 +57,17 @@ class Store:
 
     async def close(self) -> None:
         """Close the file and end the thread."""
-        await self._ask(self._spool.close)
+        await self._on_thread(self._spool.close)
         self._thread.shutdown()
 
     async def _ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
+        if self._damaged:
+            await self.open()
         try:
-            return await loop.run_in_executor(self._thread, lambda: question(*args, **kwargs))
+            return await self._on_thread(question, *args, **kwargs)
         except Malformed:
-            # The file went bad under us: what waited is set aside, and whoever asked may ask a sound one.
-            for sentence in await loop.run_in_executor(self._thread, self._spool.open):
-                LOG.error(sentence)
+            self._damaged = True
             raise
+
+    async def _on_thread(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(question, *args, **kwargs))

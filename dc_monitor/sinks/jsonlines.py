@@ -62,7 +62,7 @@ class JsonLines:
         while (readings := self._waiting.get()) is not None:
             try:
                 self._write(b"".join(line(reading, self._site) for reading in readings))
-            except (OSError, ValueError) as error:  # ValueError: standard output was closed
+            except Exception as error:  # whatever it is, this thread must not die of it
                 self._told(getattr(error, "strerror", None) or str(error))
             else:
                 if self._failing and self._waiting.qsize() < POLLS_WAITING // 2:

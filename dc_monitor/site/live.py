@@ -27,10 +27,11 @@ from dc_monitor.wire import encode_line
 HOUR = 3600 * NANOSECONDS
 EVERY = 60.0
 """Figures are computed so often [s]."""
-SOON, SOON_TURNS = 5.0, 24
-"""After a start, so often and so many times, until there is a figure: whoever starts a site wants to see one [s]."""
 EAGER = 5.0
-"""And so often while there is none to claim: whoever has just connected a meter is looking at the page [s]."""
+"""And so often while there is none to claim, or the site is young: whoever has just connected a meter, or waits for
+the past to be filled in, is looking at the page [s]."""
+YOUNG = 120.0
+"""Seconds after a start."""
 KEPT_EVERY = 300.0
 """So often they are kept in the archive, as `kpi` lines [s]."""
 KEPT_WINDOWS = ("1h", "24h")
@@ -105,7 +106,8 @@ class Live:
     async def keep_computing(self, journal: Journal) -> None:
         """Compute until cancelled; now and then the figures are kept like any other line."""
         loop = asyncio.get_running_loop()
-        kept, trouble = -KEPT_EVERY, ""
+        started = self._clock.monotonic()
+        kept, trouble = started - KEPT_EVERY, ""
         while True:
             began = self._clock.monotonic()
             claimed = False
@@ -122,7 +124,7 @@ class Live:
                 if str(error) != trouble:
                     LOG.error("cannot compute the figures: %s: %s; next try soon", type(error).__name__, error)
                 trouble = str(error)
-            pause = EVERY if claimed or trouble else EAGER
+            pause = EAGER if not trouble and (not claimed or began - started < YOUNG) else EVERY
             await self._clock.sleep(max(pause - (self._clock.monotonic() - began), 1.0))
 
     def close(self) -> None:
