@@ -66,6 +66,17 @@ TAGS = ("site", "room", "rack", "device", "point", "level", "method")
 
 DEVICE_MEASUREMENT = "device"
 DEVICE_FIELDS = ("up", "poll_seconds", "readings", "failures")
+AGENT_MEASUREMENT = "agent"
+AGENT_FIELDS = (
+    "rss_bytes",
+    "cpu_seconds",
+    "loop_lag_seconds",
+    "spool_bytes",
+    "spool_batches",
+    "spool_oldest_seconds",
+    "readings_total",
+    "dropped_total",
+)
 KPI_MEASUREMENT = "kpi"
 KPI_FIELDS = ("value", "low", "high", "coverage")
 

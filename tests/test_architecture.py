@@ -16,18 +16,19 @@ MAY_LEAN_ON: dict[str, set[str]] = {
     "wire": set(),
     "spool": set(),
     "config": set(),
+    "daemon": set(),
     "sinks": {"spool", "wire"},
-    "agent": {"config", "sinks", "spool", "wire"},
+    "agent": {"config", "daemon", "sinks", "spool", "wire"},
     "kernels": set(),
     "history": {"wire"},
     "kpi": {"kernels", "history"},
-    "site": {"config", "history", "kpi", "spool", "wire"},
+    "site": {"config", "daemon", "history", "kpi", "spool", "wire"},
     "simulator": set(),
     "commands": {"agent", "config", "history", "kpi", "simulator", "sinks", "site", "spool", "wire"},
     "cli": {"commands"},
     "__main__": {"cli"},
 }
-LIGHT = GROUND | {"wire", "spool", "config", "sinks", "agent", "cli", "collectors"}
+LIGHT = GROUND | {"wire", "spool", "config", "daemon", "sinks", "agent", "cli", "collectors"}
 
 
 def sources(folder: str) -> list[Path]:

@@ -16,6 +16,7 @@ from dc_monitor.agent.store import Store
 from dc_monitor.agent.words import counted, duration, size
 from dc_monitor.clock import NANOSECONDS, Clock
 from dc_monitor.errors import DcMonitorError
+from dc_monitor.names import AGENT_MEASUREMENT
 from dc_monitor.spool import SpoolStats
 from dc_monitor.wire import encode_line
 
@@ -79,7 +80,9 @@ class SelfWatch:
             if ticks % LINE_EVERY == FIRST_LINE_AFTER:
                 self._lag, self._worst_lag = self._worst_lag, 0.0
                 if self._pipeline:
-                    self._pipeline.put(encode_line("agent", self._tags, self._measured(), self._clock.now()), 1)
+                    self._pipeline.put(
+                        encode_line(AGENT_MEASUREMENT, self._tags, self._measured(), self._clock.now()), 1
+                    )
 
     def collect(self) -> Iterator[Metric]:
         """The same on `/metrics`; called on the server's thread."""

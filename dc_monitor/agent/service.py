@@ -21,11 +21,11 @@ from dc_monitor.agent.poller import Outcome, Poller
 from dc_monitor.agent.schedule import keep_polling
 from dc_monitor.agent.selfwatch import SelfWatch
 from dc_monitor.agent.store import Store
-from dc_monitor.agent.systemd import log_to_stderr, notify
 from dc_monitor.agent.words import counted
 from dc_monitor.clock import Clock, SystemClock
 from dc_monitor.config.model import Config, Device, Send
-from dc_monitor.contract import CollectorFactory, Rating, Target
+from dc_monitor.contract import CollectorFactory
+from dc_monitor.daemon import log_to_stderr, notify
 from dc_monitor.errors import ConfigError
 from dc_monitor.sinks.jsonlines import JsonLines
 from dc_monitor.sinks.lineprotocol import LineProtocolSink
@@ -167,17 +167,7 @@ async def _cancel(tasks: Sequence[asyncio.Task[None]] | set[asyncio.Task[None]])
 
 def _poller(device: Device, config: Config, load: Credentials, factory: Factory, clock: Clock) -> Poller:
     scheme = device.address.partition("://")[0]
-    target = Target(
-        device=device.name,
-        address=device.address,
-        clock=clock,
-        credentials=load(device.credentials),
-        profile=device.profile,
-        rating=Rating(device.rating.va, device.rating.w),
-        deadline=device.timeout,
-        options=device.options,
-    )
-    make = partial(factory(scheme), target)
+    make = partial(factory(scheme), device.target(clock, load(device.credentials)))
     make()  # opens nothing; an address it cannot use is told now
     return Poller(device.name, make, clock, device.interval, config.agent.interval)
 

@@ -11,7 +11,6 @@ from dc_monitor.agent.registry import factory
 from dc_monitor.clock import Clock, SystemClock
 from dc_monitor.commands.files import configuration
 from dc_monitor.config.model import Config, Device
-from dc_monitor.contract import Rating, Target
 from dc_monitor.errors import DcMonitorError
 from dc_monitor.readings import Reading
 from dc_monitor.topology import Meter, Topology, category, contains
@@ -103,16 +102,7 @@ async def _poll(device: Device, credentials: Credentials, clock: Clock) -> tuple
     began = clock.monotonic()
     collector = None
     try:
-        target = Target(
-            device=device.name,
-            address=device.address,
-            clock=clock,
-            credentials=credentials(device.credentials),
-            profile=device.profile,
-            rating=Rating(device.rating.va, device.rating.w),
-            deadline=device.timeout,
-            options=device.options,
-        )
+        target = device.target(clock, credentials(device.credentials))
         collector = factory(device.address.partition("://")[0])(target)
         async with asyncio.timeout(OPEN_AND_POLL_SECONDS):
             info = await collector.open()

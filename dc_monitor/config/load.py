@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from dc_monitor.config.model import Config
+from dc_monitor.config.model import FORMAT, Config
 from dc_monitor.config.values import Duration, Listen, Moment, Size
 from dc_monitor.errors import ConfigError
 from dc_monitor.topology import KINDS, MEASURED_AT, ROLES
@@ -38,6 +38,8 @@ def parse(raw: bytes, name: str = "dc-monitor.toml") -> Config:
     for key in ("site", "send"):  # one table is a list of one
         if isinstance(data.get(key), dict):
             data[key] = [data[key]]
+    if data.get("format", FORMAT) != FORMAT:
+        raise ConfigError(f"{name}: format = {data['format']}: this dc-monitor reads format {FORMAT}; upgrade it")
     for complaint in _unknown_keys(data, Config, ""):
         raise ConfigError(f"{name}: {complaint}")
     if isinstance(data.get("agent"), dict) and data["agent"].get("metrics") == "":

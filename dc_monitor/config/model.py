@@ -4,15 +4,21 @@ On one machine one file serves agent and site; on several, each file has the par
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta, Struct, field
 
+from dc_monitor.clock import Clock
 from dc_monitor.config.values import Duration, Listen, Moment, Size
+from dc_monitor.contract import Rating, Target
 from dc_monitor.topology import Dated, Declared, Meter, Span, Topology
+
+FORMAT = 1
+"""Version of the file's keys."""
 
 Name = Annotated[str, Meta(pattern=r"^[\w][\w .:+-]{0,63}$")]
 """Letters, digits, `_ . : + -` and spaces, at most 64: it becomes a tag, a folder, a label."""
@@ -51,6 +57,19 @@ class Device(Struct, frozen=True, kw_only=True):
     timeout: Duration = Duration(2.0)
     rating: RatingTable = RatingTable()
     options: dict[str, str] = {}
+
+    def target(self, clock: Clock, credentials: Mapping[str, Any]) -> Target:
+        """What a collector needs to know of it."""
+        return Target(
+            device=self.name,
+            address=self.address,
+            clock=clock,
+            credentials=credentials,
+            profile=self.profile,
+            rating=Rating(self.rating.va, self.rating.w),
+            deadline=self.timeout,
+            options=self.options,
+        )
 
 
 class DatedRole(Struct, frozen=True, kw_only=True):
@@ -155,8 +174,9 @@ class Receive(Struct, frozen=True, kw_only=True):
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """The whole file."""
+    """The whole file. `format` rises when a key changes its meaning; a file without it is of the first."""
 
+    format: int = FORMAT
     sites: list[Site] = field(name="site", default_factory=lambda: [Site()])
     device: list[Device] = []
     meter: list[MeterTable] = []

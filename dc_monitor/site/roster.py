@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dc_monitor.clock import NANOSECONDS
-from dc_monitor.names import DEVICE_MEASUREMENT
+from dc_monitor.names import AGENT_MEASUREMENT, DEVICE_MEASUREMENT
 from dc_monitor.wire import Line
 
-AGENT_MEASUREMENT = "agent"
 STATE_MEASUREMENT = "state"
 LATE_INTERVALS = 3
 SILENT_INTERVALS = 10

@@ -21,9 +21,10 @@ from aiohttp import web
 from dc_monitor.clock import NANOSECONDS, Clock, SystemClock
 from dc_monitor.config.model import Config
 from dc_monitor.config.values import Listen
+from dc_monitor.daemon import log_to_stderr, notify
 from dc_monitor.errors import ConfigError, DcMonitorError
 from dc_monitor.history.archive import Archive
-from dc_monitor.names import DEVICE_MEASUREMENT
+from dc_monitor.names import AGENT_MEASUREMENT, DEVICE_MEASUREMENT
 from dc_monitor.site.admission import Admission
 from dc_monitor.site.api import Api
 from dc_monitor.site.journal import SINK, Journal
@@ -31,7 +32,7 @@ from dc_monitor.site.live import Live
 from dc_monitor.site.metrics import Metrics
 from dc_monitor.site.receive import Receiver
 from dc_monitor.site.recent import SPAN, Recent
-from dc_monitor.site.roster import AGENT_MEASUREMENT, STATE_MEASUREMENT, Roster
+from dc_monitor.site.roster import STATE_MEASUREMENT, Roster
 from dc_monitor.site.snapshot import Plan
 from dc_monitor.site.web import application
 from dc_monitor.spool import Spool
@@ -52,7 +53,7 @@ def run_site(config: Config, load_credentials: Callable[[str], Mapping[str, Any]
 
     Raises `ConfigError` or another `DcMonitorError` when it cannot start.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr()
     token = write_token(config, load_credentials)
     with reserve(config.receive.listen) as port:
         return asyncio.run(_serve(Site(config, token, SystemClock()), port))
@@ -156,6 +157,7 @@ async def _serve(site: Site, port: socket.socket) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     await site.start(port)
+    notify("READY=1")
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait({waiting, *site.tasks}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

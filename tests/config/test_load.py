@@ -58,6 +58,11 @@ def test_one_table_or_several_of_site_and_send() -> None:
             id="unknown key, nearest named",
         ),
         pytest.param(
+            "format = 2",
+            "dc-monitor.toml: format = 2: this dc-monitor reads format 1; upgrade it",
+            id="a later format",
+        ),
+        pytest.param(
             '[agent]\nspool_quota = "5 parsecs"',
             'dc-monitor.toml: agent.spool_quota = "5 parsecs": expected bytes, such as "512 MiB"',
             id="not a size",
