@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dc_monitor.clock import NANOSECONDS
-from dc_monitor.commands.demo import SEED, SITE, SiteClient, history
+from dc_monitor.commands.demo import SEED, SiteClient
+from dc_monitor.commands.demo_room import SITE, history
 from dc_monitor.simulator.physics import Room
 from support.browser import browser, look
 from support.processes import running, start, stop, wait_for

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from dc_monitor.clock import NANOSECONDS
-from dc_monitor.commands import demo
+from dc_monitor.commands import demo, demo_room
 from dc_monitor.config import credentials
 from dc_monitor.config.load import parse
 from dc_monitor.errors import ConfigError, DcMonitorError
@@ -41,7 +41,7 @@ NOW: dict[str, Any] = {
 
 def test_the_configuration_is_one_a_person_could_have_written(tmp_path: Path) -> None:
     """Our own loader takes it: every device, a meter chain without double counting, everything on loopback."""
-    config = parse(demo.config_text(ADDRESSES, 8999, tmp_path).encode())
+    config = parse(demo_room.config_text(ADDRESSES, 8999, tmp_path).encode())
 
     assert ADDRESSES == {device.name: device.address for device in config.device}
     assert [] == config.topology().problems()
@@ -57,7 +57,7 @@ def test_the_configuration_is_one_a_person_could_have_written(tmp_path: Path) ->
 
 def test_the_class_of_every_meter_is_that_of_its_device(tmp_path: Path) -> None:
     """The error bar is made of the classes written here; the errors are drawn from those of the devices."""
-    config = parse(demo.config_text(ADDRESSES, 8999, tmp_path).encode())
+    config = parse(demo_room.config_text(ADDRESSES, 8999, tmp_path).encode())
     classes = {device.name: device.accuracy for device in devices()}
 
     assert [classes[meter.reads.split("/")[0]] for meter in config.meter] == [meter.class_ for meter in config.meter]
@@ -68,7 +68,7 @@ def test_secrets_are_for_the_owner_only(tmp_path: Path) -> None:
     file = tmp_path / "credentials.toml"
     before = os.umask(0)
     try:
-        demo.write_private(file, demo.credentials_text("public", "t0ken"))
+        demo_room.write_private(file, demo_room.credentials_text("public", "t0ken"))
     finally:
         os.umask(before)
 
@@ -80,12 +80,12 @@ def test_secrets_are_for_the_owner_only(tmp_path: Path) -> None:
 def test_the_history_is_every_minute_of_every_device_as_its_meters_see_it() -> None:
     """Good lines, marked simulated, inside the window, and the very numbers the live device would tell."""
     room = Room(1)
-    batches = list(demo.history(room, START, START + 2 * 3600 * NANOSECONDS + 1))
+    batches = list(demo_room.history(room, START, START + 2 * 3600 * NANOSECONDS + 1))
     lines, bad = parse_lines(b"".join(body for body, _ in batches))
 
     assert [] == bad
     assert len(lines) == sum(count for _, count in batches)
-    assert {demo.SITE} == {line.tags["site"] for line in lines}
+    assert {demo_room.SITE} == {line.tags["site"] for line in lines}
     assert {"simulated"} == {line.tags["method"] for line in lines}
     assert [START + minute * 60 * NANOSECONDS for minute in range(121)] == sorted({line.time for line in lines})
     meter = next(device for device in devices() if device.name == "main-meter")
