@@ -17,7 +17,6 @@ from dc_monitor.errors import ConfigError
 from dc_monitor.topology import KINDS, MEASURED_AT, ROLES
 
 _AT = re.compile(r" - at `\$\.?(.*)`$")
-_WITH_UNIT = (Duration, Size, Listen, Moment)
 
 
 def load(path: Path) -> Config:
@@ -53,10 +52,8 @@ def parse(raw: bytes, name: str = "dc-monitor.toml") -> Config:
     return config
 
 
-def _with_unit(kind: type, written: object) -> object:
-    if kind in _WITH_UNIT:
-        return kind.parse(written)
-    raise NotImplementedError(kind)
+def _with_unit(kind: type[Duration | Size | Listen | Moment], written: object) -> object:
+    return kind.parse(written)
 
 
 def _complaint(error: msgspec.ValidationError) -> str:
