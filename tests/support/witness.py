@@ -1,4 +1,4 @@
-"""A relay between agent and site that remembers what the site acknowledged: the witness of a promise."""
+"""A relay between agent and site that remembers what was offered and acknowledged: the witness of a promise."""
 
 import gzip
 import http.client
@@ -9,10 +9,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Witness:
-    """Relays POSTs to `127.0.0.1:upstream` and keeps every body that was answered 204."""
+    """Relays POSTs to `127.0.0.1:upstream`.
+
+    `offered` holds every body that came: an agent offers only what its spool has on disk. `acknowledged` those that
+    were answered 204.
+    """
 
     def __init__(self, upstream: int) -> None:
         self.upstream = upstream
+        self.offered: list[bytes] = []
         self.acknowledged: list[bytes] = []
         self.port = 0
 
@@ -26,7 +31,12 @@ def witness(upstream: int) -> Iterator[Witness]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # its sender was killed in the middle of it
+                return
+            plain = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
+            seen.offered.append(plain)
             connection = http.client.HTTPConnection("127.0.0.1", seen.upstream, timeout=10)
             try:
                 connection.request("POST", self.path, body, dict(self.headers))
@@ -37,7 +47,6 @@ def witness(upstream: int) -> Iterator[Witness]:
             finally:
                 connection.close()
             if status == 204:
-                plain = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
                 seen.acknowledged.append(plain)
             self.send_response(status)
             if status != 204:
