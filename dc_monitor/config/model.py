@@ -72,28 +72,37 @@ class Device(Struct, frozen=True, kw_only=True):
         )
 
 
-class DatedRole(Struct, frozen=True, kw_only=True):
-    """A role that holds from a day to another."""
+class Spanned(Struct, frozen=True, kw_only=True):
+    """Whatever holds from a day to another; without dates, always."""
+
+    from_: Moment | None = field(name="from", default=None)
+    to: Moment | None = None
+
+    def span(self, zone: ZoneInfo) -> Span:
+        """The dates as an instant each, read in `zone`."""
+        always = Span()
+        return Span(
+            always.start if self.from_ is None else self.from_.nanoseconds(zone),
+            always.end if self.to is None else self.to.nanoseconds(zone),
+        )
+
+
+class DatedRole(Spanned, frozen=True, kw_only=True):
+    """What a meter counts as."""
 
     role: str
-    from_: Moment | None = field(name="from", default=None)
-    to: Moment | None = None
 
 
-class DatedFeeder(Struct, frozen=True, kw_only=True):
-    """A feeder that feeds from a day to another."""
+class DatedFeeder(Spanned, frozen=True, kw_only=True):
+    """Who feeds a meter."""
 
     meter: str
-    from_: Moment | None = field(name="from", default=None)
-    to: Moment | None = None
 
 
-class DatedRatio(Struct, frozen=True, kw_only=True):
-    """A current transformer's ratio that holds from a day to another."""
+class DatedRatio(Spanned, frozen=True, kw_only=True):
+    """A current transformer's ratio."""
 
     ratio: float
-    from_: Moment | None = field(name="from", default=None)
-    to: Moment | None = None
 
 
 class DeclaredTable(Struct, frozen=True, kw_only=True):
@@ -104,7 +113,7 @@ class DeclaredTable(Struct, frozen=True, kw_only=True):
     high: float
 
 
-class MeterTable(Struct, frozen=True, kw_only=True):
+class MeterTable(Spanned, frozen=True, kw_only=True):
     """`[[meter]]`: one node of the power chain; see `dc_monitor.topology.Meter`."""
 
     name: Name
@@ -118,8 +127,6 @@ class MeterTable(Struct, frozen=True, kw_only=True):
     ratio: float | list[DatedRatio] = 1.0
     declared: DeclaredTable | None = None
     site: str = ""
-    from_: Moment | None = field(name="from", default=None)
-    to: Moment | None = None
 
 
 class Tariff(Struct, frozen=True, kw_only=True):
@@ -207,24 +214,16 @@ def _meter(table: MeterTable, zone: ZoneInfo) -> Meter:
     device, _, point = table.reads.partition("/")
     return Meter(
         name=table.name,
-        roles=tuple(Dated(one.role, _span(one.from_, one.to, zone)) for one in roles),
+        roles=tuple(Dated(one.role, one.span(zone)) for one in roles),
         reads=(device, point or "total") if table.reads else None,
         label=table.label or table.name,
         kind=table.kind,
-        fed_by=tuple(Dated(one.meter, _span(one.from_, one.to, zone)) for one in feeders),
+        fed_by=tuple(Dated(one.meter, one.span(zone)) for one in feeders),
         accuracy=table.class_,
         measured_at=table.measured_at,
-        ratios=tuple(Dated(one.ratio, _span(one.from_, one.to, zone)) for one in ratios),
+        ratios=tuple(Dated(one.ratio, one.span(zone)) for one in ratios),
         declared=Declared(**msgspec.structs.asdict(table.declared)) if table.declared else None,
-        span=_span(table.from_, table.to, zone),
-    )
-
-
-def _span(start: Moment | None, end: Moment | None, zone: ZoneInfo) -> Span:
-    always = Span()
-    return Span(
-        always.start if start is None else start.nanoseconds(zone),
-        always.end if end is None else end.nanoseconds(zone),
+        span=table.span(zone),
     )
 
 
