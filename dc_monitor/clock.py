@@ -6,9 +6,22 @@ moves one without the other tests nothing real.
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 NANOSECONDS = 1_000_000_000
+
+
+def iso(when: int) -> str:
+    """Nanoseconds since 1970 UTC as ISO 8601, all nine digits kept.
+
+    Examples
+    --------
+    >>> iso(1_780_000_000_123_456_789)
+    '2026-05-28T20:26:40.123456789Z'
+    """
+    seconds, nanoseconds = divmod(when, NANOSECONDS)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
 
 
 class Clock(Protocol):

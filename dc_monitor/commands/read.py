@@ -5,11 +5,10 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from dc_monitor.agent.registry import factory
-from dc_monitor.clock import NANOSECONDS, SystemClock
+from dc_monitor.clock import SystemClock, iso
 from dc_monitor.config import credentials
 from dc_monitor.contract import CollectorFactory, DeviceInfo, Poll, Target
 from dc_monitor.errors import ConfigError
@@ -75,18 +74,12 @@ def _as_json(reading: Reading) -> dict[str, Any]:
         "quantity": series.quantity,
         "value": reading.value,
         "unit": series.unit.symbol,
-        "time": _iso(reading.time),
+        "time": iso(reading.time),
         "source": series.source,
         "quality": series.method,
         "level": series.level,
         **{key: value for key, value in told.items() if value is not None},
     }
-
-
-def _iso(time: int) -> str:
-    """Nanoseconds UTC as ISO 8601, all nine digits kept."""
-    seconds, nanoseconds = divmod(time, NANOSECONDS)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
 
 
 def _about(info: DeviceInfo) -> Iterator[str]:

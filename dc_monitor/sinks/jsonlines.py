@@ -11,13 +11,12 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from dc_monitor.clock import NANOSECONDS
+from dc_monitor.clock import iso
 from dc_monitor.readings import Reading
 
 LOG = logging.getLogger(__name__)
@@ -92,9 +91,8 @@ class JsonLines:
 def line(reading: Reading, site: str) -> bytes:
     """One reading as a line of JSON; `time` in UTC, ISO 8601, nanoseconds kept."""
     series = reading.series
-    seconds, fraction = divmod(reading.time, NANOSECONDS)
     document: dict[str, str | float] = {
-        "time": f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z",
+        "time": iso(reading.time),
         "site": site,
         "device": series.device,
         "point": series.point,
