@@ -4,6 +4,7 @@ Exit codes: 0 all is well; 1 the work could not be done; 2 the command or the co
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -30,16 +31,16 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     add = {name: commands.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
 
-    add["demo"].add_argument("--seconds", type=_positive, help="end by itself after so many seconds")
+    add["demo"].add_argument("--seconds", type=seconds, help="end by itself after so many seconds")
     add["demo"].add_argument("--json", action="store_true", help="print one JSON document at the end")
-    add["demo"].add_argument("--port", type=_port, help="port of the page (default 8427, or a free one)")
+    add["demo"].add_argument("--port", type=port, help="port of the page (default 8427, or a free one)")
 
     for name in ("agent", "site", "check"):
         add[name].add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the TOML file")
     add["read"].add_argument("address", metavar="ADDRESS", help="such as snmp://10.0.0.12 or host://")
     add["read"].add_argument("--credentials", default="", metavar="NAME", help="table of the credentials file")
     add["read"].add_argument("--profile", default="", help="a profile of the catalogue, instead of detecting one")
-    add["read"].add_argument("--timeout", type=_positive, default=2.0, help="seconds one answer may take (default 2)")
+    add["read"].add_argument("--timeout", type=seconds, default=2.0, help="seconds one answer may take (default 2)")
     for name in ("agent", "site", "check", "read"):
         add[name].add_argument(
             "--credentials-file", type=Path, metavar="FILE", help="TOML file of mode 0600 that holds the secrets"
@@ -61,21 +62,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DcMonitorError as error:
         print(f"dc-monitor {args.command}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
         return 0
+    except Exception as error:
+        if os.environ.get("DCMON_DEBUG"):
+            raise
+        kind = type(error).__name__
+        print(f"dc-monitor {args.command}: a fault of our own: {kind}: {error}; please report it", file=sys.stderr)
+        print("(with DCMON_DEBUG=1 in the environment it says where)", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
-def _positive(written: str) -> float:
+def seconds(written: str) -> float:
+    """Seconds above 0; the parser's messages call it by this name."""
     number = float(written)
     if not 0 < number < 1e9:
         raise argparse.ArgumentTypeError(f"{written}: expected seconds above 0")
     return number
 
 
-def _port(written: str) -> int:
+def port(written: str) -> int:
+    """A port somebody can listen on."""
     number = int(written)
     if not 0 < number < 65536:
         raise argparse.ArgumentTypeError(f"{written}: expected a port from 1 to 65535")

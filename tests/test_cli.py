@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dc_monitor.cli import main
 from dc_monitor.simulator.process import SimulatorProcess, start_simulator
 from support.processes import get, running, wait_for
 
@@ -160,6 +161,21 @@ def test_credentials_others_can_read_are_refused_with_the_cure(files: Callable[[
     assert last_line(done.stderr).endswith(
         f"{credentials}: mode 0640 lets others read the credentials; run: chmod 600 {credentials}"
     )
+
+
+def test_a_fault_of_ours_is_a_sentence_and_a_trace_only_when_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(args: object) -> int:
+        raise TypeError("no such thing")
+
+    monkeypatch.setattr("dc_monitor.commands.check.run", fails)
+
+    assert 1 == main(["check", "-c", "room.toml"])
+    assert "dc-monitor check: a fault of our own: TypeError: no such thing; please report it" in capsys.readouterr().err
+    monkeypatch.setenv("DCMON_DEBUG", "1")
+    with pytest.raises(TypeError):
+        main(["check", "-c", "room.toml"])
 
 
 @pytest.mark.parametrize("command", ["agent", "site", "check"])
