@@ -66,11 +66,13 @@ class DeviceInfo:
 class Poll(NamedTuple):
     """One round of questions: what was answered, and a sentence for each part that was not.
 
-    A part that failed is counted, never skipped: half a table is not a total.
+    A part that failed is counted, never skipped: half a table is not a total. `retries` are the questions that had to
+    be asked again.
     """
 
     readings: list[Reading]
     failures: tuple[str, ...] = ()
+    retries: int = 0
 
 
 class Collector(Protocol):

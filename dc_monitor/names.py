@@ -65,7 +65,7 @@ TAGS = ("site", "room", "rack", "device", "point", "level", "method")
 """Tags of a reading on the wire, in this order; a point on the wire is its series and its timestamp."""
 
 DEVICE_MEASUREMENT = "device"
-DEVICE_FIELDS = ("up", "poll_seconds", "readings", "failures")
+DEVICE_FIELDS = ("up", "poll_seconds", "readings", "failures", "retries")
 AGENT_MEASUREMENT = "agent"
 AGENT_FIELDS = (
     "rss_bytes",

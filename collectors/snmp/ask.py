@@ -57,11 +57,13 @@ class Asker:
     ----------
     witness : an OID that answers, sysUpTime when the agent has it; "" before `meet`.
     most : OIDs in one request, beside the witness.
+    retries : requests asked again since the agent was met.
     """
 
     def __init__(self, session: Session) -> None:
         self.witness = ""
         self.most = MOST_VARBINDS
+        self.retries = 0
         self._session = session
         self._long_lost = 0
 
@@ -109,6 +111,7 @@ class Asker:
                 lost.append(len(request))
                 waiting.appendleft(request)
                 if len(lost) < TRIES:
+                    self.retries += 1
                     waiting = _parts([oid for one in waiting for oid in one], max(1, len(request) // SHORTER))
                     continue
                 trouble = f"{error}, {TRIES} tries"

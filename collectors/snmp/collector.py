@@ -68,6 +68,7 @@ class SnmpCollector:
 
     async def collect(self) -> Poll:
         """Read every value once; raises when nothing at all was answered."""
+        retries = self._asker.retries
         try:
             if self._stale:
                 await self._discover()
@@ -76,7 +77,8 @@ class SnmpCollector:
             raise self._sentence(error) from error
         failures = self._failures(answered)
         self._stale = self._restarted(answered.told) or len(failures) > bool(answered.unanswered)
-        return Poll(self._readings(answered.told, whole=not failures)[0], tuple(failures))
+        readings, _ = self._readings(answered.told, whole=not failures)
+        return Poll(readings, tuple(failures), self._asker.retries - retries)
 
     async def close(self) -> None:
         """Give back the socket."""

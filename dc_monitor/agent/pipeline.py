@@ -51,6 +51,7 @@ class Lines:
             "poll_seconds": outcome.seconds,
             "readings": float(len(outcome.readings)),
             "failures": float(len(outcome.failures)),
+            "retries": float(outcome.retries),
             "kind": info.kind,
             "vendor": info.vendor,
             "model": info.model,

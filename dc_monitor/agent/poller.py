@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dc_monitor.agent.words import duration
 from dc_monitor.clock import Clock
-from dc_monitor.contract import Collector, DeviceInfo
+from dc_monitor.contract import Collector, DeviceInfo, Poll
 from dc_monitor.errors import ConfigError, DcMonitorError, Malformed, Refused
 from dc_monitor.readings import Reading
 
@@ -26,7 +26,8 @@ class Outcome:
     """What one poll came to.
 
     `time` is when it began (nanoseconds UTC), `seconds` how long it took; `reason` is "" or one of `unreachable
-    refused malformed partial`; `failures` holds a sentence for each part that was not answered.
+    refused malformed partial`; `failures` holds a sentence for each part that was not answered; `retries` are the
+    questions asked again.
     """
 
     device: str
@@ -37,6 +38,7 @@ class Outcome:
     readings: Sequence[Reading] = ()
     failures: Sequence[str] = ()
     reason: str = ""
+    retries: int = 0
 
     @property
     def up(self) -> bool:
@@ -72,9 +74,9 @@ class Poller:
         began, time = self._clock.monotonic(), self._clock.now()
         readings: Sequence[Reading] = ()
         failures: Sequence[str] = ()
-        reason = ""
+        reason, retries = "", 0
         try:
-            readings, failures = await self._read()
+            readings, failures, retries = await self._read()
             reason = "partial" if failures else ""
         except _STOPS:
             raise
@@ -83,7 +85,7 @@ class Poller:
             failures = (sentence if _names(sentence, self.device) else f"{self.device}: {sentence}",)
             await self.close()
         seconds = self._clock.monotonic() - began
-        return Outcome(self.device, time, seconds, self.interval, self._info, readings, failures, reason)
+        return Outcome(self.device, time, seconds, self.interval, self._info, readings, failures, reason, retries)
 
     async def close(self) -> None:
         """Give the device back, in whatever state it is; may be called twice."""
@@ -98,7 +100,7 @@ class Poller:
         except BaseException:  # noqa: S110 # there is nothing left to lose
             pass
 
-    async def _read(self) -> tuple[Sequence[Reading], Sequence[str]]:
+    async def _read(self) -> Poll:
         deadline = SHARE_OF_INTERVAL * self.interval
         if self._collector is None:
             deadline = max(deadline, OPEN_SECONDS)
@@ -107,12 +109,12 @@ class Poller:
                 if self._collector is None:
                     self._collector = self._make()
                     self._info = await self._collector.open()
-                readings, failures = await self._collector.collect()
+                poll = await self._collector.collect()
         except TimeoutError as error:
             if not limit.expired():
                 raise
             raise TimeoutError(f"not read to the end in {duration(deadline)}") from error
-        return [reading for reading in readings if math.isfinite(reading.value)], failures
+        return poll._replace(readings=[reading for reading in poll.readings if math.isfinite(reading.value)])
 
 
 def _names(sentence: str, device: str) -> bool:

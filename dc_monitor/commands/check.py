@@ -106,7 +106,7 @@ async def _poll(device: Device, credentials: Credentials, clock: Clock) -> tuple
         collector = factory(device.address.partition("://")[0])(target)
         async with asyncio.timeout(OPEN_AND_POLL_SECONDS):
             info = await collector.open()
-            readings, failures = await collector.collect()
+            readings, failures, _ = await collector.collect()
     except TimeoutError:
         return replace(result, problems=[f"not read to the end in {OPEN_AND_POLL_SECONDS:.0f} s"]), []
     except DcMonitorError as error:

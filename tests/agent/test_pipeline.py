@@ -68,7 +68,15 @@ class Stage:
 def test_an_outcome_becomes_readings_and_the_line_of_its_device() -> None:
     """What the site needs to know of a device travels with what it said."""
     outcome = Outcome(
-        "ups-a", NOON, 0.5, 60.0, INFO, [Reading(POWER, 270.0, NOON + 1)], ("ups-a: no answer for outlets",), "partial"
+        "ups-a",
+        NOON,
+        0.5,
+        60.0,
+        INFO,
+        [Reading(POWER, 270.0, NOON + 1)],
+        ("ups-a: no answer for outlets",),
+        "partial",
+        2,
     )
     body, count = Lines("Caen-1", PLACES).encode(outcome)
     (reading, device), bad = parse_lines(body)
@@ -82,6 +90,7 @@ def test_an_outcome_becomes_readings_and_the_line_of_its_device() -> None:
         "poll_seconds": 0.5,
         "readings": 1.0,
         "failures": 1.0,
+        "retries": 2.0,
         "kind": "ups",
         "vendor": "Acme",
         "model": "U 3000",

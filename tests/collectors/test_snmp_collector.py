@@ -304,13 +304,15 @@ def test_a_device_that_falls_silent_is_unreachable_and_comes_back_by_itself() ->
 
 
 def test_one_lost_datagram_costs_nothing() -> None:
-    """Neither at opening nor at a poll."""
+    """Neither at opening nor at a poll; it is counted."""
 
     async def steps(agent: SmallAgent, collector: SnmpCollector) -> None:
         agent.lose = 1
         await collector.open()
         agent.lose = 1
-        assert () == (await collector.collect()).failures
+        poll = await collector.collect()
+        assert ((), 1) == (poll.failures, poll.retries)
+        assert 0 == (await collector.collect()).retries
 
     with_device("probe", steps, deadline=0.1)
 
