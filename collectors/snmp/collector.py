@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from collectors.snmp.ask import SYS_UPTIME, Asker, Round, Told
-from collectors.snmp.discover import Discovery, join, settle, some
+from collectors.snmp.catalogue import catalogue, named
+from collectors.snmp.discover import Discovery, Walked, join, settle, some
 from collectors.snmp.endpoint import credentials, endpoint
 from collectors.snmp.estimate import Ladder
-from collectors.snmp.profile import Profile, catalogue, named
-from collectors.snmp.recognise import Who, fitting, identity_oids, reason, who
+from collectors.snmp.profile import Profile
+from collectors.snmp.recognise import Who, answers, fitting, identity_oids, possible, reason, who
 from collectors.snmp.session import GufoSession, Session, Silence
 from collectors.snmp.translate import Cell, doubtful_zeros, translate
 from collectors.snmp.values import number
@@ -29,7 +30,7 @@ WRAP = 2**32
 
 
 class SnmpCollector:
-    """One device over SNMP. Raises `ConfigError` for an address or credentials it cannot use."""
+    """One device over SNMP. Raises `ConfigError` for an address, credentials or a profile it cannot use."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -37,7 +38,7 @@ class SnmpCollector:
         secret = credentials(target.device, target.credentials)
         self._session: Session = GufoSession(self._endpoint, secret, target.clock, target.deadline)
         self._asker = Asker(self._session)
-        self._profiles: Sequence[Profile] = ()
+        self._profiles: Sequence[Profile] = (named(target.profile, catalogue()),) if target.profile else ()
         self._known = Who()
         self._cells: list[Cell] = []
         self._oids: list[str] = []
@@ -50,17 +51,17 @@ class SnmpCollector:
         """Recognise the device and learn which values it has; raises `Unreachable`, `Refused` or `Malformed`."""
         known = await asyncio.get_running_loop().run_in_executor(None, catalogue)
         wanted = self._target.profile
-        probes = [probe for profile in known for probe in profile.match.probe]
+        walked: Walked = {}
         try:
             await self._session.open()
-            told = await self._asker.meet(probes)
-            told |= (await self._asker.ask_all(probes)).told
-            self._profiles = (named(wanted, known),) if wanted else fitting(known, told)
+            told = await self._asker.meet([probe for profile in known for probe in profile.match.probe])
+            if not wanted:
+                self._profiles = await self._recognise(known, told, walked)
             told |= (await self._asker.ask_all(identity_oids(self._profiles))).told
             self._known = who(self._profiles, told)
             advised = [profile.deadline for profile in self._profiles if profile.deadline]
             self._session.deadline = max([self._target.deadline, *advised])
-            left_out = await self._discover()
+            left_out = await self._discover(walked)
         except (Unreachable, Refused, Malformed) as error:
             raise self._sentence(error) from error
         why = f"profile {wanted} is configured" if wanted else reason(self._profiles, told)
@@ -84,11 +85,23 @@ class SnmpCollector:
         """Give back the socket."""
         await self._session.close()
 
-    async def _discover(self) -> list[str]:
+    async def _recognise(self, known: Sequence[Profile], told: dict[str, Told], walked: Walked) -> list[Profile]:
+        """The profiles the device speaks; only those are probed that its sysObjectID does not deny."""
+        likely = [profile for profile in known if possible(profile, told)]
+        told |= (await self._asker.ask_all([probe for profile in likely for probe in profile.match.probe])).told
+        for profile in likely:
+            for column in profile.match.column if not answers(profile, told) else ():
+                if column not in walked:
+                    rows = await self._session.walk(column, profile.repetitions)
+                    walked[column] = [oid[len(column) + 1 :] for oid in rows.values]
+                    told |= {column: Told(len(rows.values), rows.taken_at)} if rows.values else {}
+        return fitting(likely, told)
+
+    async def _discover(self, walked: Walked | None = None) -> list[str]:
         """Learn the cells; all or nothing, so that a lost packet never hides a value for good."""
         device, known = self._target.device, self._known
         rating = Rating(self._target.rating.va or known.rating.va, self._target.rating.w or known.rating.w)
-        discovery = Discovery(self._session, self._asker, device, known)
+        discovery = Discovery(self._session, self._asker, device, known, walked)
         candidates: list[Cell] = []
         ladders: dict[str, list[Ladder]] = {}
         kinds: set[str] = set()

@@ -5,30 +5,52 @@ cells, each one OID that a poll asks for.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from math import prod
+from typing import NamedTuple
 
 from collectors.snmp.ask import Asker, Told
-from collectors.snmp.profile import Column, Group, Profile, Table, When, spoken
+from collectors.snmp.choose import asked, captured, conditions, fits, scaled, slug
+from collectors.snmp.profile import Column, Group, Profile, Table, When, beside, spoken
 from collectors.snmp.recognise import Who
 from collectors.snmp.session import Session
 from collectors.snmp.translate import Cell, count, holds
 from collectors.snmp.values import Value, below, number, text
 from dc_monitor.readings import Series
 
+Walked = dict[str, list[str]]
+"""Column → index of each of its rows."""
+
+
+class Chosen(NamedTuple):
+    """A column of a row that the device's own word makes count, and what its patterns caught."""
+
+    group: Group
+    column: Column
+    root: str
+    row: str
+    caught: tuple[str, ...]
+
+    def at(self, column: str) -> str:
+        """Full OID of another column of the same row."""
+        return f"{beside(self.group, column)}.{self.row}"
+
 
 class Discovery:
-    """Finds the cells of one device; remembers the walks, which several tables share.
+    """Finds the cells of one device; remembers the walks, which several tables share and recognition may have begun.
 
     Attributes
     ----------
     left_out : a sentence for each part that was seen and not taken.
     """
 
-    def __init__(self, session: Session, asker: Asker, device: str, known: Who) -> None:
+    def __init__(self, session: Session, asker: Asker, device: str, known: Who, walked: Walked | None = None) -> None:
         self.left_out: list[str] = []
         self._session, self._asker = session, asker
         self._device, self._known = device, known
-        self._walked: dict[str, list[str]] = {}
+        self._walked: Walked = {} if walked is None else walked
 
     async def cells(self, profile: Profile, root: str) -> list[Cell]:
         """Every cell the device may have by this profile; whether it answers is for `settle` to see."""
@@ -37,16 +59,19 @@ class Discovery:
             if table.unless and await self._rows([table.unless], profile.repetitions):
                 self.left_out.append(f"{profile.name}: {table.entry} is not read, {table.unless} says the same")
                 continue
-            columns = [f"{table.entry}.{column.at}" for column in table.columns]
+            columns = dict.fromkeys(f"{table.entry}.{column.at}" for column in table.columns)
             rows = await self._rows(columns, profile.repetitions)
             groups.append((table, join(root, table.many) if len(rows) > 1 else root, rows))
-        once = await self._once(groups)
-        return [
-            self._cell(profile, group, column, here, row, once)
-            for group, here, rows in groups
-            for row in rows
-            for column in group.columns
-        ]
+        chosen = await self._choose(groups)
+        once = await self._ask(oid for one in chosen for oid in _told_once(one))
+        cells = []
+        for one in chosen:
+            cell = self._cell(profile, one, once)
+            if cell is None:
+                self.left_out.append(f"{profile.name}: {one.at(one.column.at)} does not say how it counts")
+            else:
+                cells.append((one, cell))
+        return _told_apart(cells)
 
     async def _rows(self, columns: Iterable[str], repetitions: int) -> list[str]:
         """Index of each row, by the first column that has any: in a table all columns share them."""
@@ -58,37 +83,53 @@ class Discovery:
                 return self._walked[column]
         return []
 
-    async def _once(self, groups: Iterable[tuple[Group, str, list[str]]]) -> dict[str, Told]:
-        """What is asked only now: the names and numbers of rows, and whether volts are a setting."""
-        oids = []
-        for group, _, rows in groups:
-            if isinstance(group, Table):
-                oids += [f"{group.entry}.{at}.{row}" for at in (group.label, group.number) if at for row in rows]
-            oids += [column.nominal_volts for column in group.columns if column.nominal_volts]
-        return (await self._asker.ask_all(oids)).told if oids else {}
+    async def _choose(self, groups: Iterable[tuple[Group, str, list[str]]]) -> list[Chosen]:
+        """The rows that count, column by column, by what they say of themselves."""
+        candidates = [
+            (group, column, root, row)
+            for group, root, rows in groups
+            for row in rows
+            for column in group.columns
+            if fits(column, row)
+        ]
+        told = await self._ask(
+            asked(group, only, row) for group, column, _, row in candidates for only in conditions(group, column)
+        )
+        return [
+            Chosen(group, column, root, row, caught)
+            for group, column, root, row in candidates
+            if (caught := captured(group, column, row, told)) is not None
+        ]
 
-    def _cell(
-        self, profile: Profile, group: Group, column: Column, root: str, row: str, once: Mapping[str, Told]
-    ) -> Cell:
+    async def _ask(self, oids: Iterable[str]) -> Mapping[str, Told]:
+        wanted = list(dict.fromkeys(oids))
+        return (await self._asker.ask_all(wanted)).told if wanted else {}
+
+    def _cell(self, profile: Profile, one: Chosen, once: Mapping[str, Told]) -> Cell | None:
+        """The cell, or None when the row does not say how it counts."""
+        group, column, row = one.group, one.column, one.row
         index, label = row.split("."), ""
         guards: tuple[tuple[str, When], ...] = ()
         if isinstance(group, Table):
-            label = text(_value(once, f"{group.entry}.{group.label}.{row}"))
-            named = number(_value(once, f"{group.entry}.{group.number}.{row}"))
+            label = text(_value(once, one.at(group.label))) if group.label else ""
+            named = number(_value(once, one.at(group.number))) if group.number else None
             index = index if named is None else [f"{named:g}", *index[1:]]
-            guards = tuple((f"{group.entry}.{when.column}.{row}", when) for when in group.when)
-        # Zeros stand for parts that a row's index has not: a short one is a device's fault, not a reason to stop.
-        point = join(root, column.point or group.point).format(*index, *"000")
+            guards = tuple((one.at(when.column), when) for when in group.when)
+        factors = [scaled(factor, number(_value(once, one.at(factor.at)))) for factor in column.factors]
+        known = [factor for factor in factors if factor]
+        if len(known) < len(factors):
+            return None
         nominal = (number(_value(once, column.nominal_volts)) or 0.0) > 0
         at = f"{group.entry}.{column.at}"
         unit = spoken(column)
-        counts = self._counts(profile, at, column)
+        counts = self._counts(profile, at, column) * prod(divide for _, divide in known)
+        multiply = prod(multiply for multiply, _ in known)
         return Cell(
             oid=f"{at}.{row}",
             profile=profile.name,
             series=Series(
                 self._device,
-                point,
+                _point(column.point or group.point, one, index, label),
                 column.quantity,
                 column.level or group.level,
                 source=f"{at}.{row}",
@@ -97,8 +138,8 @@ class Discovery:
             ),
             column=column,
             absent=frozenset(group.absent if column.absent is None else column.absent),
-            zero=unit.zero * counts,
-            multiply=unit.multiply,
+            zero=unit.zero * counts / multiply,
+            multiply=unit.multiply * multiply,
             divide=unit.divide * counts,
             nominal=nominal,
             guards=guards,
@@ -115,6 +156,34 @@ class Discovery:
             ):
                 return scale.counts
         return column.counts
+
+
+def _told_once(one: Chosen) -> list[str]:
+    """What is asked only now: name and number of the row, how it counts, and whether volts are a setting."""
+    columns = [factor.at for factor in one.column.factors]
+    if isinstance(one.group, Table):
+        columns += [at for at in (one.group.label, one.group.number) if at]
+    return [*(one.at(at) for at in columns), *([one.column.nominal_volts] if one.column.nominal_volts else [])]
+
+
+def _point(template: str, one: Chosen, index: Sequence[str], label: str) -> str:
+    """The row's point; zeros stand for the parts that a short index, a fault of the device, has not."""
+    caught = dict(zip("abcdef", map(slug, one.caught), strict=False))
+    named = slug(label) or "-".join(index)
+    return join(one.root, template).format(*index, *"000", last=index[-1], label=named, **caught)
+
+
+def _told_apart(cells: Sequence[tuple[Chosen, Cell]]) -> list[Cell]:
+    """Rows of one table that share a name get their index behind it: nothing is dropped for being called the same."""
+    shared = Counter((id(one.group), cell.series.point, cell.series.quantity) for one, cell in cells)
+    apart = []
+    for one, cell in cells:
+        series = cell.series
+        if shared[id(one.group), series.point, series.quantity] > 1:
+            series = replace(series, point=f"{series.point}-{one.row.replace('.', '-')}")
+            cell = replace(cell, series=series)
+        apart.append(cell)
+    return apart
 
 
 def settle(candidates: Sequence[Cell], told: Mapping[str, Told]) -> tuple[list[Cell], list[str]]:

@@ -1,23 +1,14 @@
-"""Device knowledge as data: what a profile may say, and the catalogue of those that exist.
+"""Device knowledge as data: what a profile may say.
 
 A profile is one TOML file in `profiles/`, written from the vendor's MIB text. It names exact columns; nothing else is
-ever asked. A key nobody knows, a quantity outside the catalogue or a unit that does not fit it is an error when the
-catalogue is loaded, so a profile that loads means what it says.
+ever asked. `catalogue` reads them.
 """
 
-import difflib
-import re
-import tomllib
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from importlib.resources import files
 from typing import NamedTuple
 
-import msgspec
 from msgspec import Struct
 
-from dc_monitor.errors import ConfigError
-from dc_monitor.names import LEVELS, QUANTITIES
+from dc_monitor.names import QUANTITIES
 from dc_monitor.units import CUBIC_METRES_PER_SECOND_PER_CFM, Unit
 
 
@@ -47,6 +38,7 @@ SPOKEN = {
     "degF": Spoken(Unit.CELSIUS, 5, 9, 32),
     "Pa": Spoken(Unit.PASCAL),
     "kPa": Spoken(Unit.PASCAL, 1_000),
+    "bar": Spoken(Unit.PASCAL, 100_000),
     "rpm": Spoken(Unit.RPM),
     "s": Spoken(Unit.SECOND),
     "min": Spoken(Unit.SECOND, 60),
@@ -66,11 +58,41 @@ class When(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     or_missing: bool = False
 
 
+class Only(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A condition settled once, when the device is opened: what a row is, or how the device is set.
+
+    The value of column `at` in the same row, or of the single object `oid`: its count is `one_of` and not `none_of`,
+    its text matches `like` from the beginning and not `unlike`. What `like` captures are `{a}`, `{b}`, `{c}` in the
+    point.
+    """
+
+    at: str = ""
+    oid: str = ""
+    one_of: tuple[int, ...] = ()
+    none_of: tuple[int, ...] = ()
+    like: str = ""
+    unlike: str = ""
+    or_missing: bool = False
+
+
+class Factor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A column that says how a row counts, read once.
+
+    `means`: `digits` after the decimal point; `divisor`; `signed`, a divisor when negative and a factor when positive,
+    0 and 1 for none; `si`, the code of RFC 3433 (9 units, 8 milli, 10 kilo). A row without it has no value.
+    """
+
+    at: str
+    means: str
+
+
 class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One value: a column of a table, or a scalar.
 
     `at` is the column's number below the group's `entry`; `counts` how many counts make one `unit`; `absent` the codes
-    that mean "not available" (instead of the group's). `modulus`: the register starts again at 0 there; a
+    that mean "not available" (instead of the group's). `row` takes only rows whose index looks so (`*.*.5`), `only`
+    those where all conditions hold, `factors` scale each row by what it says itself.
+    `modulus`: the register starts again at 0 there; a
     count outside is no count. `doubt_zero`: 0 W is not believed while volts and amperes flow at the same point.
     `nominal_volts`: an OID; when it is above 0 the device has no voltmeter and multiplies amperes by that setting.
     """
@@ -79,6 +101,9 @@ class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     quantity: str
     unit: str = ""
     counts: int = 1
+    row: str = ""
+    only: tuple[Only, ...] = ()
+    factors: tuple[Factor, ...] = ()
     point: str = ""
     level: str = ""
     absent: tuple[int, ...] | None = None
@@ -99,25 +124,35 @@ class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Table(Group, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[[table]]`: one point a row; `{0}`, `{1}` in `point` are the parts of the row's index.
+    """`[[table]]`: one point a row; `{0}`, `{1}` in `point` are the parts of the row's index, `{last}` the last one.
 
-    `number`: a column whose value stands for `{0}`. `label`: a column with the name people gave the row. `many`: what
-    goes before the point when there is more than one row. `when`: all must hold. `unless`: the table is
-    not read when this other one has rows, which say the same.
+    `number`: a column whose value stands for `{0}`. `label`: a column with the name people gave the row; `{label}` in
+    a point is that name in small letters, for rows whose numbers mean nothing. Two rows of one name are told apart by
+    their index. `many`: what goes before the point when there is more than one row. `only` holds for every column.
+    `when`: all must hold. `unless`: the table is not read when this other one has rows, which say the same.
+
+    A column named by a full OID lies in another table with the same index.
     """
 
     number: str = ""
     label: str = ""
     many: str = ""
+    only: tuple[Only, ...] = ()
     when: tuple[When, ...] = ()
     unless: str = ""
 
 
 class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device is of this family when its sysObjectID begins so (or says nothing) and one of `probe` answers."""
+    """A device is of this family when its sysObjectID begins so (or says nothing) and one of `probe` answers.
+
+    `column`: tables whose rows have no number one can guess; that they have any row answers too. `descr`: a pattern
+    that sysDescr must match, for applications that share one vendor's card.
+    """
 
     sys_object_id: tuple[str, ...] = ()
-    probe: tuple[str, ...]
+    probe: tuple[str, ...] = ()
+    column: tuple[str, ...] = ()
+    descr: str = ""
 
 
 class Identity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -177,65 +212,11 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     estimate: tuple[Estimate, ...] = ()
 
 
-KINDS = ("ups", "pdu", "ats", "meter", "environment", "cooling", "generator", "server", "switch")
-_OID = re.compile(r"\d+(\.\d+)*")
-
-
-@lru_cache(maxsize=1)
-def catalogue() -> tuple[Profile, ...]:
-    """All profiles in the order they are tried. Reads files: not for the event loop."""
-    folder = files("collectors.snmp.profiles")
-    found = [parse(one.read_bytes(), one.name) for one in folder.iterdir() if one.name.endswith(".toml")]
-    return tuple(sorted(found, key=lambda profile: (profile.rank, profile.name)))
-
-
-def named(name: str, profiles: Sequence[Profile]) -> Profile:
-    """The profile a person asked for. Raises `ConfigError` with the nearest name."""
-    names = {profile.name: profile for profile in profiles}
-    if name not in names:
-        near = difflib.get_close_matches(name, names, 1, 0.6)
-        cure = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(sorted(names))}"
-        raise ConfigError(f'profile = "{name}": no such SNMP profile; {cure}')
-    return names[name]
-
-
-def parse(raw: bytes, file: str) -> Profile:
-    """One profile from its file's bytes. Raises `ConfigError`; the message begins with the file's name."""
-    try:
-        profile = msgspec.convert(tomllib.loads(raw.decode()), Profile, str_keys=True)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise ConfigError(f"{file}: {error}") from error
-    for complaint in _complaints(profile, file):
-        raise ConfigError(f"{file}: {complaint}")
-    return profile
+def beside(group: Group, at: str) -> str:
+    """Full OID of a column written in `group`: below its entry, unless it is a full OID itself."""
+    return at if at.startswith("1.3.6.1.") else f"{group.entry}.{at}"
 
 
 def spoken(column: Column) -> Spoken:
     """The column's unit; the quantity's own when none is written."""
     return SPOKEN[column.unit] if column.unit else Spoken(QUANTITIES[column.quantity].unit)
-
-
-def _complaints(profile: Profile, file: str) -> Iterator[str]:
-    if f"{profile.name}.toml" != file:
-        yield f'name = "{profile.name}": expected the file\'s own name'
-    if profile.kind not in KINDS:
-        yield f'kind = "{profile.kind}": expected one of {", ".join(KINDS)}'
-    for group in (*profile.scalar, *profile.table):
-        points = [(column.point or group.point, column.quantity) for column in group.columns]
-        for point, quantity in {key for key in points if points.count(key) > 1}:
-            yield f"{group.entry}: two columns give {point} a {quantity}"
-        for column in group.columns:
-            where = f"{group.entry}.{column.at}"
-            if not _OID.fullmatch(where):
-                yield f"{where}: expected numbers with dots"
-            if column.quantity not in QUANTITIES:
-                yield f'{where}: quantity = "{column.quantity}": see names.QUANTITIES'
-                continue
-            if column.unit not in ("", *SPOKEN) or spoken(column).unit is not QUANTITIES[column.quantity].unit:
-                yield f'{where}: unit = "{column.unit}" does not fit {column.quantity}'
-            if (column.level or group.level) not in LEVELS:
-                yield f'{where}: level = "{column.level or group.level}": expected one of {", ".join(LEVELS)}'
-            if column.counts < 1:
-                yield f"{where}: counts = {column.counts}: expected counts per unit, 1 or more"
-            if (column.quantity == "state") != bool(column.states):
-                yield f"{where}: a state needs `states`, and nothing else has them"

@@ -31,27 +31,32 @@ def object_id(told: Mapping[str, Told]) -> str:
     return written if below(written, VENDORS) and not any(below(written, one) for one in TOOLKITS) else ""
 
 
-def fitting(profiles: Iterable[Profile], told: Mapping[str, Told]) -> list[Profile]:
-    """The profiles this device speaks: a probe answers, and sysObjectID does not deny it."""
+def possible(profile: Profile, told: Mapping[str, Told]) -> bool:
+    """Whether neither sysObjectID nor sysDescr denies it."""
     named = object_id(told)
-    return [
-        profile
-        for profile in profiles
-        if any(probe in told for probe in profile.match.probe)
-        and (not named or not profile.match.sys_object_id or _by_name(profile, named))
-    ]
+    by_name = not named or not profile.match.sys_object_id or _by_name(profile, named)
+    return by_name and re.search(profile.match.descr, _descr(told)) is not None
+
+
+def answers(profile: Profile, told: Mapping[str, Told]) -> bool:
+    """Whether one of its probes answers, or one of its tables has rows."""
+    return any(at in told for at in (*profile.match.probe, *profile.match.column))
+
+
+def fitting(profiles: Iterable[Profile], told: Mapping[str, Told]) -> list[Profile]:
+    """The profiles this device speaks: something answers, and what it says of itself does not deny it."""
+    return [profile for profile in profiles if possible(profile, told) and answers(profile, told)]
 
 
 def reason(profiles: Sequence[Profile], told: Mapping[str, Told]) -> str:
     """Why we think so, in one sentence."""
     if not profiles:
         said = f"sysObjectID {text(told[SYS_OBJECT_ID].value)}" if SYS_OBJECT_ID in told else "no sysObjectID"
-        descr = text(told[SYS_DESCR].value)[:80] if SYS_DESCR in told else ""
-        return f'no profile fits: {said}, sysDescr "{descr}"'
+        return f'no profile fits: {said}, sysDescr "{_descr(told)[:80]}"'
     named = object_id(told)
     by_name = [profile.name for profile in profiles if _by_name(profile, named)]
     by_probe = [
-        f"{next(probe for probe in profile.match.probe if probe in told)} answers as {profile.name}"
+        f"{next(at for at in (*profile.match.probe, *profile.match.column) if at in told)} answers as {profile.name}"
         for profile in profiles
         if profile.name not in by_name
     ]
@@ -81,7 +86,7 @@ def identity_oids(profiles: Iterable[Profile]) -> list[str]:
 def who(profiles: Iterable[Profile], told: Mapping[str, Told]) -> Who:
     """Vendor, model, firmware and rating: the first profile that knows, the first OID that answers."""
     known = Who()
-    descr = text(told[SYS_DESCR].value) if SYS_DESCR in told else ""
+    descr = _descr(told)
     for profile in profiles:
         asked = profile.identity
         known = Who(
@@ -95,6 +100,10 @@ def who(profiles: Iterable[Profile], told: Mapping[str, Told]) -> Who:
             ),
         )
     return known
+
+
+def _descr(told: Mapping[str, Told]) -> str:
+    return text(told[SYS_DESCR].value) if SYS_DESCR in told else ""
 
 
 def _text(oids: Iterable[str], told: Mapping[str, Told]) -> str:

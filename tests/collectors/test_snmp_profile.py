@@ -2,7 +2,8 @@
 
 import pytest
 
-from collectors.snmp.profile import SPOKEN, catalogue, named, parse
+from collectors.snmp.catalogue import catalogue, named, parse
+from collectors.snmp.profile import SPOKEN
 from dc_monitor.errors import ConfigError
 from dc_monitor.names import QUANTITIES
 
@@ -61,8 +62,13 @@ def test_a_good_profile_is_read() -> None:
         ('at = "3"', 'at = "3."', "expected numbers with dots"),
         (', states = { 1 = "on" }', "", "a state needs `states`"),
         ('at = "4", quantity = "state", states = { 1 = "on" }', 'at = "4", quantity = "power"', "two columns give"),
+        ("counts = 10", 'row = "*.x"', 'row = "*.x": expected numbers and * with dots'),
+        ("counts = 10", 'only = [{ at = "5" }]', "only: expected what the value must be"),
+        ("counts = 10", "only = [{ one_of = [1] }]", "only: expected `at`, a column, or `oid`, a single object"),
+        ("counts = 10", 'only = [{ at = "5", like = "(" }]', 'like = "(": missing )'),
+        ("counts = 10", 'factors = [{ at = "5", means = "tens" }]', 'means = "tens": expected one of digits, divisor'),
         ('name = "x"', 'name = "y"', "expected the file's own name"),
-        ('probe = ["1.3.6.1.4.1.99.1.0"]', "", "missing required field `probe`"),
+        ('probe = ["1.3.6.1.4.1.99.1.0"]', "", "expected `probe` or `column`"),
         ("[match]", "[match", "Expected"),
     ],
 )
