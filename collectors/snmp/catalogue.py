@@ -13,7 +13,7 @@ from importlib.resources import files
 
 import msgspec
 
-from collectors.snmp.profile import SPOKEN, Column, Only, Profile, Table, spoken
+from collectors.snmp.profile import SPOKEN, Column, Factor, Only, Profile, Table, spoken
 from dc_monitor.errors import ConfigError
 from dc_monitor.names import LEVELS, QUANTITIES
 
@@ -71,7 +71,7 @@ def _complaints(profile: Profile, file: str) -> Iterator[str]:
             yield f"{group.entry}: two columns give {point} a {quantity}"
         for column in group.columns:
             where = f"{group.entry}.{column.at}"
-            yield from _odd_choice(where, column, everywhere)
+            yield from _odd_choice(where, column, everywhere, (*group.factors, *column.factors))
             if not _OID.fullmatch(where):
                 yield f"{where}: expected numbers with dots"
             if column.quantity not in QUANTITIES:
@@ -87,11 +87,11 @@ def _complaints(profile: Profile, file: str) -> Iterator[str]:
                 yield f"{where}: a state needs `states`, and nothing else has them"
 
 
-def _odd_choice(where: str, column: Column, everywhere: Sequence[Only]) -> Iterator[str]:
+def _odd_choice(where: str, column: Column, everywhere: Sequence[Only], factors: Sequence[Factor]) -> Iterator[str]:
     """What is wrong with the conditions and factors of a column."""
     if column.row and not _ROW.fullmatch(column.row):
         yield f'{where}: row = "{column.row}": expected numbers and * with dots'
-    for factor in column.factors:
+    for factor in factors:
         if factor.means not in FACTORS:
             yield f'{where}: means = "{factor.means}": expected one of {", ".join(FACTORS)}'
     for only in (*everywhere, *column.only):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from collectors.snmp.ask import Asker, Told
 from collectors.snmp.choose import asked, captured, conditions, fits, scaled, slug
-from collectors.snmp.profile import Column, Group, Profile, Table, When, beside, spoken
+from collectors.snmp.profile import Column, Factor, Group, Profile, Table, When, beside, spoken
 from collectors.snmp.recognise import Who
 from collectors.snmp.session import Session
 from collectors.snmp.translate import Cell, count, holds
@@ -36,6 +36,11 @@ class Chosen(NamedTuple):
     def at(self, column: str) -> str:
         """Full OID of another column of the same row."""
         return f"{beside(self.group, column)}.{self.row}"
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """How the row says it counts; a state is a code and counts nothing."""
+        return () if self.column.states else self.column.factors or self.group.factors
 
 
 class Discovery:
@@ -115,7 +120,7 @@ class Discovery:
             named = number(_value(once, one.at(group.number))) if group.number else None
             index = index if named is None else [f"{named:g}", *index[1:]]
             guards = tuple((one.at(when.column), when) for when in group.when)
-        factors = [scaled(factor, number(_value(once, one.at(factor.at)))) for factor in column.factors]
+        factors = [scaled(factor, number(_value(once, one.at(factor.at)))) for factor in one.factors]
         known = [factor for factor in factors if factor]
         if len(known) < len(factors):
             return None
@@ -160,7 +165,7 @@ class Discovery:
 
 def _told_once(one: Chosen) -> list[str]:
     """What is asked only now: name and number of the row, how it counts, and whether volts are a setting."""
-    columns = [factor.at for factor in one.column.factors]
+    columns = [factor.at for factor in one.factors]
     if isinstance(one.group, Table):
         columns += [at for at in (one.group.label, one.group.number) if at]
     return [*(one.at(at) for at in columns), *([one.column.nominal_volts] if one.column.nominal_volts else [])]

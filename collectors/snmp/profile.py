@@ -114,13 +114,17 @@ class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Values below one OID that share a point. In `[[scalar]]` the instance is always 0."""
+    """Values below one OID that share a point. In `[[scalar]]` the instance is always 0.
+
+    `absent` and `factors` hold for every column that has none of its own.
+    """
 
     entry: str
     point: str
     level: str
     columns: tuple[Column, ...]
     absent: tuple[int, ...] = ()
+    factors: tuple[Factor, ...] = ()
 
 
 class Table(Group, frozen=True, kw_only=True, forbid_unknown_fields=True):
