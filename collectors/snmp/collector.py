@@ -8,6 +8,7 @@ Needs   a read-only community or SNMPv3 user that sees the vendor's MIB.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
+from collectors.plausible import believed
 from collectors.snmp.ask import SYS_UPTIME, Asker, Round, Told
 from collectors.snmp.catalogue import catalogue, named
 from collectors.snmp.discover import Discovery, Walked, join, settle, some
@@ -78,8 +79,8 @@ class SnmpCollector:
             raise self._sentence(error) from error
         failures = self._failures(answered)
         self._stale = self._restarted(answered.told) or len(failures) > bool(answered.unanswered)
-        readings, _ = self._readings(answered.told, whole=not failures)
-        return Poll(readings, tuple(failures), self._asker.retries - retries)
+        readings, _, doubts = self._readings(answered.told, whole=not failures)
+        return Poll(readings, (*failures, *doubts), self._asker.retries - retries)
 
     async def close(self) -> None:
         """Give back the socket."""
@@ -123,14 +124,16 @@ class SnmpCollector:
         left_out += [f"{one.name}: none of its values is there" for one in self._profiles if one.name not in speaking]
         if answered.refused:
             left_out.append(f"answered with an error: {some(answered.refused)}")
-        return [*discovery.left_out, *left_out, *self._readings(answered.told, whole=True)[1]]
+        _, remarks, doubts = self._readings(answered.told, whole=True)
+        return [*discovery.left_out, *left_out, *remarks, *doubts]
 
-    def _readings(self, told: Mapping[str, Told], whole: bool) -> tuple[list[Reading], list[str]]:
-        """The readings of one round, and a sentence for what was not believed or had to be estimated.
+    def _readings(self, told: Mapping[str, Told], whole: bool) -> tuple[list[Reading], list[str], list[str]]:
+        """The readings of one round, a sentence for what was estimated, and one for what physics does not allow.
 
         A round that is not `whole` is not estimated from: half a table is not a total.
         """
-        readings, remarks = translate(self._cells, told), []
+        remarks: list[str] = []
+        readings, doubts = believed(translate(self._cells, told), self._profiles[0].kind if self._profiles else "")
         doubtful = doubtful_zeros(self._cells, readings, whole)
         if doubtful:
             readings = [reading for reading in readings if reading.series not in doubtful]
@@ -152,7 +155,7 @@ class SnmpCollector:
             ticks = number(told[SYS_UPTIME].value)
             if ticks is not None:
                 readings.append(Reading(self._uptime, ticks / TICKS, told[SYS_UPTIME].time))
-        return readings, remarks
+        return readings, remarks, [f"{self._target.device}: {doubt}" for doubt in doubts]
 
     def _failures(self, answered: Round) -> list[str]:
         """A sentence for each part of the poll that brought nothing."""

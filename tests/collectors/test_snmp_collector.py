@@ -415,3 +415,17 @@ def test_linked_units_get_a_name_each() -> None:
         assert "total power" not in found
 
     with_device("pdu-by-outlet", steps)
+
+
+def test_a_value_against_physics_is_no_reading_and_is_said() -> None:
+    """Firmware that begins to count volts in tenths must not become a mains of 2,302 V."""
+
+    async def steps(agent: SmallAgent, collector: SnmpCollector) -> None:
+        await collector.open()
+        agent.put("1.3.6.1.2.1.33.1.4.4.1.2.1", 2302)
+        poll = await collector.collect()
+        assert "output/l1 voltage" not in values(poll)
+        assert ("ups-a: output/l1 voltage is not believed: 2,302 V is outside 60 to 800",) == poll.failures
+        assert "output/l1 current" in values(poll)
+
+    with_device("ups-three-phase", steps)
