@@ -17,7 +17,7 @@ from collectors.snmp.profile import SPOKEN, Column, Factor, Only, Profile, Table
 from dc_monitor.errors import ConfigError
 from dc_monitor.names import LEVELS, QUANTITIES
 
-KINDS = ("ups", "pdu", "ats", "meter", "environment", "cooling", "generator", "server", "switch")
+KINDS = ("ups", "rectifier", "pdu", "ats", "meter", "environment", "cooling", "generator", "server", "switch")
 FACTORS = ("digits", "divisor", "signed", "si")
 _OID = re.compile(r"\d+(\.\d+)*")
 _ROW = re.compile(r"(\d+|\*)(\.(\d+|\*))*")
@@ -83,8 +83,8 @@ def _complaints(profile: Profile, file: str) -> Iterator[str]:
                 yield f'{where}: level = "{column.level or group.level}": expected one of {", ".join(LEVELS)}'
             if column.counts < 1:
                 yield f"{where}: counts = {column.counts}: expected counts per unit, 1 or more"
-            if (column.quantity == "state") != bool(column.states):
-                yield f"{where}: a state needs `states`, and nothing else has them"
+            if (column.quantity == "state") != bool(column.states or column.words):
+                yield f"{where}: a state needs `states` or `words`, and nothing else has them"
 
 
 def _odd_choice(where: str, column: Column, everywhere: Sequence[Only], factors: Sequence[Factor]) -> Iterator[str]:

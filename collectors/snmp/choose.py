@@ -1,7 +1,7 @@
 """Which rows a column counts for, and how: conditions and factors that a device's own answers settle. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from collectors.snmp.ask import Told
 from collectors.snmp.profile import Column, Factor, Group, Only, Table, beside
@@ -80,3 +80,17 @@ def _power(base: int, exponent: int) -> tuple[int, int]:
 def slug(name: str) -> str:
     """A name as part of a point: small letters, digits and hyphens."""
     return "-".join(re.findall(r"[a-z0-9]+", name.lower()))
+
+
+def spelled(index: Sequence[str]) -> str:
+    """The text that ends an index as its length and the codes of its characters, as a part of a point; "" for none."""
+    for at, length in enumerate(index):
+        codes = [int(code) for code in index[at + 1 :]]
+        if length == str(len(codes)) and len(codes) > 1 and all(0x20 < code < 0x7F for code in codes):
+            return slug("".join(map(chr, codes)))
+    return ""
+
+
+def listed(words: str) -> dict[int, str]:
+    """A device's own list of a state's codes, `Open(0),Closed(1)`, as code → word."""
+    return {int(code): word.strip() for word, code in re.findall(r"([^,()]+)\((\d+)\)", words)}

@@ -12,7 +12,7 @@ from math import prod
 from typing import NamedTuple
 
 from collectors.snmp.ask import Asker, Told
-from collectors.snmp.choose import asked, captured, conditions, fits, scaled, slug
+from collectors.snmp.choose import asked, captured, conditions, fits, listed, scaled, slug, spelled
 from collectors.snmp.profile import Column, Factor, Group, Profile, Table, When, beside, spoken
 from collectors.snmp.recognise import Who
 from collectors.snmp.session import Session
@@ -40,7 +40,7 @@ class Chosen(NamedTuple):
     @property
     def factors(self) -> tuple[Factor, ...]:
         """How the row says it counts; a state is a code and counts nothing."""
-        return () if self.column.states else self.column.factors or self.group.factors
+        return () if self.column.quantity == "state" else self.column.factors or self.group.factors
 
 
 class Discovery:
@@ -66,7 +66,8 @@ class Discovery:
                 continue
             columns = dict.fromkeys(f"{table.entry}.{column.at}" for column in table.columns)
             rows = await self._rows(columns, profile.repetitions)
-            groups.append((table, join(root, table.many) if len(rows) > 1 else root, rows))
+            units = {_filled(table.many, row.split(".")) for row in rows}
+            groups.append((table, join(root, table.many) if len(units) > 1 else root, rows))
         chosen = await self._choose(groups)
         once = await self._ask(oid for one in chosen for oid in _told_once(one))
         cells = []
@@ -146,6 +147,9 @@ class Discovery:
             zero=unit.zero * counts / multiply,
             multiply=unit.multiply * multiply,
             divide=unit.divide * counts,
+            words=column.states or listed(text(_value(once, one.at(column.words))))
+            if column.quantity == "state"
+            else {},
             nominal=nominal,
             guards=guards,
         )
@@ -165,17 +169,21 @@ class Discovery:
 
 def _told_once(one: Chosen) -> list[str]:
     """What is asked only now: name and number of the row, how it counts, and whether volts are a setting."""
-    columns = [factor.at for factor in one.factors]
+    columns = [factor.at for factor in one.factors] + ([one.column.words] if one.column.words else [])
     if isinstance(one.group, Table):
         columns += [at for at in (one.group.label, one.group.number) if at]
     return [*(one.at(at) for at in columns), *([one.column.nominal_volts] if one.column.nominal_volts else [])]
 
 
 def _point(template: str, one: Chosen, index: Sequence[str], label: str) -> str:
-    """The row's point; zeros stand for the parts that a short index, a fault of the device, has not."""
+    """The row's point."""
     caught = dict(zip("abcdef", map(slug, one.caught), strict=False))
-    named = slug(label) or "-".join(index)
-    return join(one.root, template).format(*index, *"000", last=index[-1], label=named, **caught)
+    return _filled(join(one.root, template), index, label=slug(label) or "-".join(index), **caught)
+
+
+def _filled(template: str, index: Sequence[str], **more: str) -> str:
+    """The template with the parts of an index; zeros for those that a short index, a fault of the device, has not."""
+    return template.format(*index, *"000", last=index[-1], text=spelled(index), **more)
 
 
 def _told_apart(cells: Sequence[tuple[Chosen, Cell]]) -> list[Cell]:

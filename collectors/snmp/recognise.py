@@ -27,7 +27,7 @@ class Who:
 
 def object_id(told: Mapping[str, Told]) -> str:
     """The sysObjectID when it names a vendor, else "": some say 0.0, garble it, or keep that of their toolkit."""
-    written = text(told[SYS_OBJECT_ID].value) if SYS_OBJECT_ID in told else ""
+    written = text(told[SYS_OBJECT_ID].value).lstrip(".") if SYS_OBJECT_ID in told else ""
     return written if below(written, VENDORS) and not any(below(written, one) for one in TOOLKITS) else ""
 
 

@@ -1,7 +1,7 @@
 """What the answers mean: cells and counts become readings. Pure: a recorded answer is enough to test it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from collectors.snmp.ask import Told
 from collectors.snmp.estimate import of_nominal_volts
@@ -15,7 +15,7 @@ class Cell:
     """One OID to poll and what its count means: value = (count - zero) * multiply / divide.
 
     `guards` are OIDs of the same row with the condition each must fulfil for the row to count; `nominal` says that the
-    device has multiplied by a configured voltage, not a measured one.
+    device has multiplied by a configured voltage, not a measured one; `words` are those of a state's codes.
     """
 
     oid: str
@@ -26,6 +26,7 @@ class Cell:
     zero: float
     multiply: float
     divide: float
+    words: Mapping[int, str] = field(default_factory=dict)
     nominal: bool = False
     guards: tuple[tuple[str, When], ...] = ()
 
@@ -67,8 +68,8 @@ def translate(cells: Sequence[Cell], told: Mapping[str, Told]) -> list[Reading]:
         if counted is None:
             continue
         time = told[cell.oid].time
-        if cell.column.states:
-            word = cell.column.states.get(int(counted), f"code {counted:g}")
+        if cell.series.quantity == "state":
+            word = cell.words.get(int(counted), f"code {counted:g}")
             readings.append(Reading(cell.series, float(counted), time, word))
             continue
         value = (counted - cell.zero) * cell.multiply / cell.divide

@@ -7,7 +7,7 @@ import pytest
 
 from collectors.snmp.ask import Asker, Told
 from collectors.snmp.catalogue import parse
-from collectors.snmp.choose import captured, fits, scaled, slug
+from collectors.snmp.choose import captured, fits, listed, scaled, slug, spelled
 from collectors.snmp.discover import Discovery, settle
 from collectors.snmp.endpoint import Community, endpoint
 from collectors.snmp.profile import Column, Factor, Only, Table
@@ -81,6 +81,21 @@ def test_how_a_row_counts_is_exact_or_unknown(means: str, count: float | None, f
 def test_a_name_becomes_a_part_of_a_point() -> None:
     """Small letters, digits, hyphens: it becomes a tag for ever."""
     assert ("rack-3-top", "", "p1-therm-ral") == (slug(" Rack 3 (top)"), slug("°"), slug("P1-Therm Ral"))
+
+
+@pytest.mark.parametrize(
+    ("index", "text"),
+    [("7.3.65.66.49", "ab1"), ("3.65.66.49", "ab1"), ("1.2", ""), ("2.200.201", ""), ("12.48.49", ""), ("5", "")],
+)
+def test_an_index_may_spell_a_text(index: str, text: str) -> None:
+    """Length first, then the characters: how SMIv2 puts a string into an index."""
+    assert text == spelled(index.split("."))
+
+
+def test_a_device_may_list_the_words_of_a_state() -> None:
+    """With or without a space before the code; what is no list has no words."""
+    assert {0: "Primary", 1: "Startup Delay"} == listed("Primary (0),Startup Delay(1)")
+    assert {} == listed("NA")
 
 
 DIGITS = 'factors = [{ at = "5", means = "digits" }]'

@@ -89,7 +89,7 @@ def test_a_profile_asked_for_by_a_wrong_name_is_refused_with_the_nearest() -> No
         ConfigError, match='profile = "janitza-umg640": no such SNMP profile; did you mean "janitza-umg604"'
     ):
         named("janitza-umg640", catalogue())
-    with pytest.raises(ConfigError, match=r"known: akcp-sensorprobe, apc-rpdu"):
+    with pytest.raises(ConfigError, match=r"known: akcp-sensorprobe, apc-airfm"):
         named("zzz", catalogue())
 
 

@@ -18,7 +18,7 @@ def cell(
     series = Series("ups-a", point, column.quantity, "phase", oid)
     unit = spoken(column)
     scale = {"zero": unit.zero * column.counts, "multiply": unit.multiply, "divide": unit.divide * column.counts}
-    return Cell(oid, "p", series, column, frozenset(absent), **{**scale, **more})  # type: ignore[arg-type]
+    return Cell(oid, "p", series, column, frozenset(absent), **{**scale, "words": column.states, **more})  # type: ignore[arg-type]
 
 
 def told(**values: Value) -> dict[str, Told]:

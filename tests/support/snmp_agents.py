@@ -284,7 +284,7 @@ def _content(kind: str, text: str) -> bytes:
     if kind == "4":
         return text.encode()
     if kind == "6":
-        return _encode_oid(_parse(text))
+        return _encode_oid(_parse(text.strip(".") or "0.0"))  # agents garble it
     if kind == "64":
         return bytes(int(part) for part in text.split("."))
     return _encode_int(int(text))
