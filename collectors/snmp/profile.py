@@ -91,10 +91,11 @@ class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `at` is the column's number below the group's `entry`; `counts` how many counts make one `unit`; `absent` the codes
     that mean "not available" (instead of the group's). `row` takes only rows whose index looks so (`*.*.5`), `only`
-    those where all conditions hold, `factors` scale each row by what it says itself.
-    `states` are the words of a state's codes; `words` is a column that lists them itself, as `Open(0),Closed(1)`.
-    `modulus`: the register starts again at 0 there; a count outside is no count. `doubt_zero`: 0 W is not believed while volts and amperes flow at the same point.
-    `nominal_volts`: an OID; when it is above 0 the device has no voltmeter and multiplies amperes by that setting.
+    those where all conditions hold, `factors` scale each row by what it says itself. `states` are the words of a
+    state's codes; `words` is a column that lists them itself, as `Open(0),Closed(1)`. `modulus`: the register starts
+    again at 0 there; a count outside is no count. `doubt_zero`: 0 W is not believed while volts and amperes flow at
+    the same point. `nominal_volts`: an OID; when it is above 0 the device has no voltmeter and multiplies amperes by
+    that setting.
     """
 
     at: str
@@ -129,15 +130,15 @@ class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Table(Group, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[[table]]`: one point a row; `{0}`, `{1}` in `point` are the parts of the row's index, `{last}` the last one,
-    `{text}` the text that ends it.
+    """`[[table]]`: one point a row.
 
-    `number`: a column whose value stands for `{0}`. `label`: a column with the name people gave the row; `{label}` in
-    a point is that name in small letters, for rows whose numbers mean nothing. Two rows of one name are told apart by
-    their index. `many`: what goes before the point when that
-    differs between rows, as in linked units (`unit/{0}`). `only` holds for every column.
-    `when`: all must hold. `unless`: the table is not read when this other one has rows, which say the same.
+    In `point` stand `{0}`, `{1}` for the parts of the row's index, `{last}` for its last one, `{text}` for the text
+    that ends it, `{label}` for its name in small letters, where numbers mean nothing. Two rows of one name are told
+    apart by their index.
 
+    `number`: a column whose value stands for `{0}`. `label`: a column with the name people gave the row. `many`: what
+    goes before the point when that differs between rows, as in linked units (`unit/{0}`). `only` holds for every
+    column. `when`: all must hold. `unless`: the table is not read when this other one has rows, which say the same.
     A column named by a full OID lies in another table with the same index.
     """
 
