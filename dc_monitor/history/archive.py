@@ -154,7 +154,9 @@ class Archive:
         """Create what is missing of archive, site and day, each name on disk before the next."""
         if folder.is_dir():
             return
-        self._path.mkdir(parents=True, exist_ok=True)
+        if not self._path.is_dir():
+            self._path.mkdir(parents=True, exist_ok=True)
+            files.sync(self._path.parent)
         mark = self._path / "FORMAT"
         if not mark.exists():
             files.publish(f"{FORMAT}\n".encode(), mark)
