@@ -1,6 +1,6 @@
 """What a measured value is: a series, which stays, and a reading, which passes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dc_monitor.names import LEVELS, METHODS, QUANTITIES
@@ -29,6 +29,7 @@ class Series:
     source: str = ""
     method: str = "measured"
     label: str = ""
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
         """Refuse names that the catalogue does not know: a typo here would be a new series for ever."""
@@ -38,6 +39,11 @@ class Series:
             raise ValueError(f"{self.device}/{self.point}: unknown level {self.level!r}; one of {', '.join(LEVELS)}")
         if self.method not in METHODS:
             raise ValueError(f"{self.device}/{self.point}: unknown method {self.method!r}; one of {', '.join(METHODS)}")
+        # Once, because every reading is looked up by its series.
+        object.__setattr__(self, "_hash", hash((self.device, self.point, self.quantity, self.level, self.method)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def unit(self) -> Unit:

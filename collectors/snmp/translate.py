@@ -39,7 +39,7 @@ class Cell:
 def count(cell: Cell, told: Mapping[str, Told]) -> float | None:
     """The cell's raw count; None when the agent says "not available", or the row's own state says it does not count."""
     found = number(told[cell.oid].value)
-    if found is None or found in cell.absent or not holds(cell, told):
+    if found is None or found in cell.absent or (cell.guards and not holds(cell, told)):
         return None
     if cell.column.modulus is not None and not 0 <= found < cell.column.modulus:
         return None

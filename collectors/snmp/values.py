@@ -16,7 +16,7 @@ def text(value: Value) -> str:
 
 def number(value: Value) -> float | None:
     """A count; numbers may arrive as text ("54.01", " 38% of maximum"). None for anything else."""
-    if isinstance(value, int | float):
+    if isinstance(value, (int, float)):  # a union would be built anew with every call
         return value
     found = _NUMBER.match(text(value))
     return float(found[1]) if found else None
