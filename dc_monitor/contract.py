@@ -44,7 +44,7 @@ class Target:
 class DeviceInfo:
     """What a device turned out to be, and why we think so.
 
-    `kind` is one of `ups pdu ats meter environment cooling generator server switch host unknown`; `why` is a
+    `kind` is one of `ups rectifier pdu ats meter environment cooling generator server switch host unknown`; `why` is a
     sentence such as "sysObjectID 1.3.6.1.4.1.318.1.3.4.6 is apc-rpdu2"; `left_out` says what was seen and not taken,
     a sentence each; `interval` and `deadline` are what the profile advises [s], None where it has no opinion;
     `rating` is what the device tells of its nameplate; `accuracy` the profile's accuracy class [%], None when unknown.

@@ -95,14 +95,14 @@ class Meter:
 def category(meter: Meter, kind: str) -> int | None:
     """PUE category that a meter of IT energy gives, None when nobody can tell (ISO/IEC 30134-2).
 
-    As the person declared it; else by `kind` of the device and the side of it that is read: output of a UPS 1, rack
-    PDU as a whole, by phase or bank 2, its outlets 3, power inlet of a server or host 3.
+    As the person declared it; else by `kind` of the device and the side of it that is read: output of a UPS or of
+    rectifiers 1, rack PDU as a whole, by phase or bank 2, its outlets 3, power inlet of a server or host 3.
     """
     if meter.measured_at:
         return MEASURED_AT[meter.measured_at]
     parts = {*meter.reads[1].split("/")} if meter.reads else set()
     match kind:
-        case "ups" if parts & {"output", "outlet"}:
+        case "ups" | "rectifier" if parts & {"output", "outlet"}:
             return MEASURED_AT["ups-output"]
         case "pdu" if "outlet" not in parts:
             return MEASURED_AT["pdu-output"]

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 import msgspec
 
@@ -44,12 +45,25 @@ def named(name: str, profiles: Sequence[Profile]) -> Profile:
 def parse(raw: bytes, file: str) -> Profile:
     """One profile from its file's bytes. Raises `ConfigError`; the message begins with the file's name."""
     try:
-        profile = msgspec.convert(tomllib.loads(raw.decode()), Profile, str_keys=True)
+        profile = msgspec.convert(_spelt_out(tomllib.loads(raw.decode())), Profile, str_keys=True)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"{file}: {error}") from error
     for complaint in _complaints(profile, file):
         raise ConfigError(f"{file}: {complaint}")
     return profile
+
+
+def _spelt_out(data: dict[str, Any]) -> dict[str, Any]:
+    """The profile with the words of `[codes]` in the place of their names: tables of one MIB share their states."""
+    codes = data.pop("codes", {})
+    for group in (*data.get("scalar", ()), *data.get("table", ())):
+        for column in group.get("columns", ()):
+            if isinstance(column.get("states"), str):
+                name = column["states"]
+                if name not in codes:
+                    raise msgspec.ValidationError(f'states = "{name}": no such row in [codes]')
+                column["states"] = codes[name]
+    return data
 
 
 def _complaints(profile: Profile, file: str) -> Iterator[str]:

@@ -89,13 +89,13 @@ class Factor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One value: a column of a table, or a scalar.
 
-    `at` is the column's number below the group's `entry`; `counts` how many counts make one `unit`; `absent` the codes
-    that mean "not available" (instead of the group's). `row` takes only rows whose index looks so (`*.*.5`), `only`
-    those where all conditions hold, `factors` scale each row by what it says itself. `states` are the words of a
-    state's codes; `words` is a column that lists them itself, as `Open(0),Closed(1)`. `modulus`: the register starts
-    again at 0 there; a count outside is no count. `doubt_zero`: 0 W is not believed while volts and amperes flow at
-    the same point. `nominal_volts`: an OID; when it is above 0 the device has no voltmeter and multiplies amperes by
-    that setting.
+    `at` is the column's number below the group's `entry`; `counts` how many counts make one `unit`; `absent` the
+    codes that mean "not available" (instead of the group's). `row` takes only rows whose index looks so (`*.*.5`),
+    `only` those where all conditions hold, `factors` scale each row by what it says itself. `states` are the words of
+    a state's codes, or the name of a row of `[codes]` that holds them; `words` is a column that lists them itself, as
+    `Open(0),Closed(1)`. `modulus`: the register starts again at 0 there; a count outside is no count. `doubt_zero`: 0
+    W is not believed while volts and amperes flow at the same point. `nominal_volts`: an OID; when it is above 0 the
+    device has no voltmeter and multiplies amperes by that setting.
     """
 
     at: str

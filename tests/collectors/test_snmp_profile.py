@@ -62,6 +62,7 @@ def test_a_good_profile_is_read() -> None:
         ('at = "3"', 'at = "3."', "expected numbers with dots"),
         (', states = { 1 = "on" }', "", "a state needs `states`"),
         ('at = "4", quantity = "state", states = { 1 = "on" }', 'at = "4", quantity = "power"', "two columns give"),
+        ('states = { 1 = "on" }', 'states = "switch"', 'states = "switch": no such row in [codes]'),
         ("counts = 10", 'row = "*.x"', 'row = "*.x": expected numbers and * with dots'),
         ("counts = 10", 'only = [{ at = "5" }]', "only: expected what the value must be"),
         ("counts = 10", "only = [{ one_of = [1] }]", "only: expected `at`, a column, or `oid`, a single object"),
