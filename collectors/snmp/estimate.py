@@ -1,7 +1,8 @@
 """Real power where the device gives none: from volts and amperes, or from load and rating.
 
-The ladder, best first: real power told by the device; apparent power (told, or volts × amperes) times a power factor
-known only as a range; load times the rating. What comes out is marked `estimated` and carries the bounds of 95 %.
+The ladder, best first: real power told by the device; apparent power times the power factor it tells (`derived`);
+apparent power (told, or volts × amperes) times a power factor known only as a range; load times the rating. The last
+two are marked `estimated` and carry the bounds of 95 %.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,11 @@ from dc_monitor.readings import Reading, Series
 Line = Mapping[str, Reading]
 """Quantity → reading of one point."""
 
-_OF_A_LINE = ("power", "apparent_power", "voltage", "current", "load")
+_OF_A_LINE = ("power", "apparent_power", "power_factor", "voltage", "current", "load")
+
+
+_BETWEEN_LINES = "/line-to-line/"
+"""Volts between two phases load neither of them."""
 
 
 class Load(NamedTuple):
@@ -59,16 +64,22 @@ class Ladder:
         self._side, self._rating, self._steps = side, rating, steps
         source = f"estimated from {side}"
         self._power = Series(device, point, "power", "total", source, "estimated")
+        self._derived = Series(device, point, "power", "total", source, "derived")
         self._apparent = Series(device, point, "apparent_power", "total", source, "derived")
 
     def estimate(self, readings: Iterable[Reading]) -> list[Reading] | None:
         """Power, and the apparent power it is made of when that is new; None when the device tells its power itself."""
         lines = self._lines(readings)
-        unmetered = [line for line in lines if "power" not in line]
-        if not unmetered:
-            return None if lines else []
+        if all(_dead(line) for line in lines):  # no inlet is metered, or nothing is on: which, nobody can tell
+            return []
+        told = [_watts(line) for line in lines]
+        if all("power" in line for line in lines):
+            return None
         time = max(reading.time for line in lines for reading in line.values())
-        measured = sum(line["power"].value for line in lines if "power" in line)
+        measured = sum(watts for watts in told if watts is not None)
+        unmetered = [line for line, watts in zip(lines, told, strict=True) if watts is None]
+        if not unmetered:
+            return [Reading(self._derived, measured, time)]
         by_load = self._by_load(lines)
         by_line = [self._volt_amperes(line) for line in unmetered]
         if None in by_line:
@@ -89,7 +100,8 @@ class Ladder:
         lines: dict[str, dict[str, Reading]] = {}
         for reading in readings:
             series = reading.series
-            if series.quantity in _OF_A_LINE and f"{series.point}/".startswith(f"{self._side}/"):
+            at_side = series.point == self._side or series.point.startswith(f"{self._side}/")
+            if series.quantity in _OF_A_LINE and at_side and _BETWEEN_LINES not in series.point:
                 lines.setdefault(series.point, {})[series.quantity] = reading
         return list(lines.values())
 
@@ -98,7 +110,7 @@ class Ladder:
         if "apparent_power" in line:
             return Load(line["apparent_power"].value, self._half_step(line["apparent_power"]))
         volts, amperes = line.get("voltage"), line.get("current")
-        if volts and not volts.value:
+        if _dead(line):
             return Load(0.0, 0.0)
         if not volts or not amperes:
             return None
@@ -111,7 +123,7 @@ class Ladder:
         A line at 0 V is none: cards list three on one-phase devices.
         """
         rating = self._rating.va or self._rating.w
-        alive = [line for line in lines if "voltage" not in line or line["voltage"].value]
+        alive = [line for line in lines if not _dead(line)]
         loads = [line["load"] for line in alive if "load" in line]
         if not rating or not loads or len(loads) < len(alive):
             return None
@@ -131,6 +143,19 @@ class Ladder:
         return Reading(
             self._power, measured + likely, time, None, measured + max(0.0, likely - down), measured + likely + up
         )
+
+
+def _watts(line: Line) -> float | None:
+    """Real power of a line as it tells it, or its apparent power times its power factor, leading or lagging."""
+    if "power" in line:
+        return line["power"].value
+    if "apparent_power" in line and "power_factor" in line:
+        return line["apparent_power"].value * abs(line["power_factor"].value)
+    return None
+
+
+def _dead(line: Line) -> bool:
+    return "voltage" in line and not line["voltage"].value
 
 
 def _apart(one: float, other: float) -> bool:

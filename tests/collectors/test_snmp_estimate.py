@@ -69,6 +69,22 @@ def test_apparent_power_told_goes_before_volts_times_amperes() -> None:
     assert {"power"} == set(made)
 
 
+def test_apparent_power_times_its_power_factor_is_derived_and_needs_no_bounds() -> None:
+    """Meters that tell VA and power factor know the watts; a negative factor is a leading one."""
+    made = estimate(
+        {
+            "output/l1": {"apparent_power": 400.0, "power_factor": 0.9},
+            "output/l2": {"apparent_power": 200.0, "power_factor": -0.5},
+        }
+    )
+    assert made is not None
+    power = made["power"]
+
+    assert ("derived", 460.0, None) == (power.series.method, pytest.approx(power.value), power.low)
+    mixed = estimate({"output/l1": {"apparent_power": 400.0, "power_factor": 0.9}, "output/l2": {"load": 0.5}})
+    assert {} == mixed
+
+
 def test_half_a_table_is_no_total() -> None:
     """A line whose amperes are not available would be counted as 0 W."""
     assert {} == estimate({"output/l1": {"voltage": 230.0, "current": 2.0}, "output/l2": {"voltage": 230.0}})
@@ -80,6 +96,21 @@ def test_a_dead_line_adds_nothing_and_hides_nothing() -> None:
     assert made is not None
 
     assert 460.0 == made["apparent_power"].value
+
+
+def test_inlets_that_are_all_dead_are_no_total_of_nothing() -> None:
+    """A PDU without inlet meters says 0 V and 0 VA while its outlets feed servers."""
+    dead = {"voltage": 0.0, "apparent_power": 0.0, "power_factor": 1.0}
+
+    assert {} == estimate({"output/l1": dead, "output/l2": dead})
+
+
+def test_volts_between_phases_are_no_line() -> None:
+    """They stand beside the amperes of the phases, which load and rating make whole."""
+    made = estimate({"output/l1": {"load": 0.5}, "output/line-to-line/1": {"voltage": 400.0}}, Rating(va=1000.0))
+    assert made is not None
+
+    assert 450.0 == pytest.approx(made["power"].value)
 
 
 def test_load_and_rating_stand_in_for_amperes() -> None:
