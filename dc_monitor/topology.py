@@ -108,7 +108,7 @@ def category(meter: Meter, kind: str) -> int | None:
             return MEASURED_AT["pdu-output"]
         case "pdu":
             return MEASURED_AT["it-input"]
-        case "server" | "host" if parts & {"input", "psu", "total"}:
+        case "server" | "host" if parts & {"input", "psu", "supply", "total"}:
             return MEASURED_AT["it-input"]
     return None
 
@@ -229,11 +229,14 @@ def contains(outer: str, inner: str) -> bool:
     """Whether the point `outer` holds `inner` within one device: itself, `total` ⊃ phases, banks and outlets.
 
     `output` holds `output/l1`; `output/total` holds `output/l1`; `total` holds everything but `input/…`,
-    `output/…` and `bypass/…`, which are other sides of the device.
+    `output/…` and `bypass/…`, which are other sides of the device. A server's input and its platform (`psys`) hold its
+    processors and memory.
     """
     if outer == inner:
         return True
     root = outer.removesuffix("/total")
     if root == "total":
         return inner.split("/")[0] not in ("input", "output", "bypass", "battery")
+    if root in ("input", "psys") and inner.split("/")[0] in ("cpu", "dram", "psys"):
+        return True
     return inner == f"{root}/total" or inner.startswith(f"{root}/")

@@ -114,6 +114,11 @@ def test_a_period_is_cut_where_anything_dated_changes() -> None:
         ("total", "input/l1", False),
         ("input/total", "output/total", False),
         ("bank/1", "outlet/1", False),
+        ("input/total", "cpu/package-0", True),
+        ("input/total", "psys", True),
+        ("psys", "dram/package-1", True),
+        ("cpu/package-0", "dram/package-0", False),
+        ("input/total", "output/l1", False),
     ],
 )
 def test_what_holds_what_within_one_device(outer: str, inner: str, expected: bool) -> None:
@@ -128,6 +133,9 @@ def test_what_holds_what_within_one_device(outer: str, inner: str, expected: boo
         ("pdu", "total", 2),
         ("pdu", "outlet/7", 3),
         ("server", "psu/1", 3),
+        ("server", "supply/1", 3),
+        ("server", "board/1/12v", None),
+        ("rectifier", "output/total", 1),
         ("meter", "total", None),
         ("unknown", "output", None),
     ],
