@@ -1,4 +1,4 @@
-"""The machine the agent runs on, as the operating system sees it.
+"""The machine as psutil tells it.
 
 Asks    psutil: processor, memory, battery, time of boot.
 Yields  utilisation of processor and memory [ratio], memory in use [byte], uptime [s]; where there is a battery its
@@ -6,16 +6,11 @@ Yields  utilisation of processor and memory [ratio], memory in use [byte], uptim
 Needs   no rights.
 """
 
-import asyncio
-import platform
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
-from dc_monitor.clock import NANOSECONDS
-from dc_monitor.contract import DeviceInfo, Poll, Target
-from dc_monitor.errors import ConfigError
+from dc_monitor.clock import NANOSECONDS, Clock
 from dc_monitor.readings import Reading, Series
 
 SHORTEST_SPAN = 0.1
@@ -24,52 +19,30 @@ SHORTEST_SPAN = 0.1
 ON_MAINS, ON_BATTERY = (1.0, "mains"), (2.0, "battery")
 
 
-class HostCollector:
-    """`host://` or `host://localhost`; raises `ConfigError` for any other machine."""
+class System:
+    """What every system tells; read on the caller's thread."""
 
-    def __init__(self, target: Target) -> None:
-        if target.address.rstrip("/") not in ("host:", "host://localhost"):
-            raise ConfigError(f"{target.address}: only the agent's own machine can be read so; expected host://")
-        self._clock = target.clock
-        self._thread: ThreadPoolExecutor | None = None
+    def __init__(self, device: str, clock: Clock) -> None:
+        self._clock = clock
         self._since = 0.0
 
-        def series(point: str, quantity: str, source: str) -> Series:
-            return Series(target.device, point, quantity, "total", f"psutil.{source}")
+        def series(point: str, quantity: str, source: str, label: str) -> Series:
+            return Series(device, point, quantity, "total", f"psutil.{source}", label=label)
 
-        self._busy = series("cpu", "utilisation", "cpu_percent")
-        self._share = series("memory", "utilisation", "virtual_memory")
-        self._memory = series("memory", "memory", "virtual_memory")
-        self._uptime = series("host", "uptime", "boot_time")
-        self._charge = series("battery", "charge", "sensors_battery")
-        self._runtime = series("battery", "runtime", "sensors_battery")
-        self._source = series("battery/source", "state", "sensors_battery")
+        self._busy = series("cpu", "utilisation", "cpu_percent", "processor")
+        self._share = series("memory", "utilisation", "virtual_memory", "memory")
+        self._memory = series("memory", "memory", "virtual_memory", "memory in use")
+        self._uptime = series("host", "uptime", "boot_time", "since boot")
+        self._charge = series("battery", "charge", "sensors_battery", "battery")
+        self._runtime = series("battery", "runtime", "sensors_battery", "battery")
+        self._source = series("battery/source", "state", "sensors_battery", "fed by")
 
-    async def open(self) -> DeviceInfo:
-        """Begin the first span of processor time, which the first poll ends."""
-        self._thread = self._thread or ThreadPoolExecutor(1, "host")
+    def begin(self) -> None:
+        """Begin the first span of processor time, which the first reading ends."""
         self._since = self._clock.monotonic()
-        await asyncio.get_running_loop().run_in_executor(self._thread, psutil.cpu_percent)
-        return DeviceInfo(
-            kind="host",
-            vendor=platform.system(),
-            model=platform.machine(),
-            firmware=platform.release(),
-            profiles=("host",),
-            why="host:// is the agent's own machine",
-        )
+        psutil.cpu_percent()
 
-    async def collect(self) -> Poll:
-        """Read everything once, off the event loop: a battery's firmware may take its time."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read)
-
-    async def close(self) -> None:
-        """End the thread; may be called twice."""
-        if self._thread:
-            self._thread.shutdown(wait=False, cancel_futures=True)
-            self._thread = None
-
-    def _read(self) -> Poll:
+    def read(self) -> tuple[list[Reading], list[str]]:
         """A part the system does not tell is a failure, a battery it has not is none."""
         readings: list[Reading] = []
         failures: list[str] = []
@@ -83,7 +56,7 @@ class HostCollector:
                 readings += read()
             except (psutil.Error, OSError, RuntimeError) as error:
                 failures.append(f"cannot read the {part} of this machine: {error}")
-        return Poll(readings, tuple(failures))
+        return readings, failures
 
     def _processor(self) -> Iterator[Reading]:
         since, self._since = self._since, self._clock.monotonic()
