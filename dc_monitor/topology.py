@@ -20,6 +20,8 @@ MEASURED_AT = {"ups-output": 1, "pdu-output": 2, "it-input": 3}
 ASSUMED_CLASS = 5.0
 """Accuracy class taken when nobody knows better [%]; a figure made with it says `assumed`."""
 
+PHASES = ("l1", "l2", "l3")
+
 _FOREVER = 2**62
 
 
@@ -240,3 +242,21 @@ def contains(outer: str, inner: str) -> bool:
     if root in ("input", "psys") and inner.split("/")[0] in ("cpu", "dram", "psys"):
         return True
     return inner == f"{root}/total" or inner.startswith(f"{root}/")
+
+
+def alternatives(point: str) -> tuple[tuple[str, ...], ...]:
+    """Points that hold what `point` asks for, best first; points of one alternative are added.
+
+    Examples
+    --------
+    >>> alternatives("output/total")[:3]
+    (('output/total',), ('output',), ('output/l1', 'output/l2', 'output/l3'))
+    >>> alternatives("total")
+    (('total',), ('l1', 'l2', 'l3'), ('phase/l1', 'phase/l2', 'phase/l3'))
+    """
+    place = "" if point == "total" else point.removesuffix("/total") + "/"
+    phases = tuple(tuple(f"{place}{row}{phase}" for phase in PHASES) for row in ("", "phase/"))
+    if not place:
+        return ((point,), *phases)
+    other = place + "total" if point + "/" == place else place[:-1]
+    return ((point,), (other,), *phases)

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dc_monitor.history.columns import Key, Samples
-
-PHASES = ("l1", "l2", "l3")
+from dc_monitor.topology import alternatives
 
 UPTIME_POINTS = ("agent", "host")
 """Where a device tells how long it has been up: the witness of a register that fell."""
@@ -33,24 +32,6 @@ class Found:
     def all(self) -> tuple[Samples, ...]:
         """Every series."""
         return (*self.power.values(), *self.register.values())
-
-
-def alternatives(point: str) -> tuple[tuple[str, ...], ...]:
-    """Points that hold what `point` asks for, best first; points of one alternative are added.
-
-    Examples
-    --------
-    >>> alternatives("output/total")[:3]
-    (('output/total',), ('output',), ('output/l1', 'output/l2', 'output/l3'))
-    >>> alternatives("total")
-    (('total',), ('l1', 'l2', 'l3'), ('phase/l1', 'phase/l2', 'phase/l3'))
-    """
-    place = "" if point == "total" else point.removesuffix("/total") + "/"
-    phases = tuple(tuple(f"{place}{row}{phase}" for phase in PHASES) for row in ("", "phase/"))
-    if not place:
-        return ((point,), *phases)
-    other = place + "total" if point + "/" == place else place[:-1]
-    return ((point,), (other,), *phases)
 
 
 def wanted(device: str, point: str) -> set[Key]:

@@ -8,14 +8,13 @@ from zoneinfo import ZoneInfo
 
 from dc_monitor.clock import NANOSECONDS
 from dc_monitor.history.columns import Key
-from dc_monitor.kpi.points import alternatives
 from dc_monitor.kpi.pue import DeviceFacts
 from dc_monitor.kpi.sentences import duration
 from dc_monitor.names import METHODS
 from dc_monitor.site.recent import SPAN, Newest, Recent
 from dc_monitor.site.roster import Roster, Seen
 from dc_monitor.site.words import why
-from dc_monitor.topology import Meter, Topology
+from dc_monitor.topology import Meter, Topology, alternatives
 
 FRESH = 300 * NANOSECONDS
 """A value is current for three of its periods, and at least this long."""

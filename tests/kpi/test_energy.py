@@ -5,8 +5,9 @@ import pytest
 
 from dc_monitor.kernels.spans import length, spans
 from dc_monitor.kpi.energy import Grid, Metered, joint
-from dc_monitor.kpi.points import Found, alternatives, find
+from dc_monitor.kpi.points import Found, find
 from dc_monitor.kpi.rules import RULES
+from dc_monitor.topology import alternatives
 from kpi.rooms import DAY, HOUR, KWH, MINUTE, NOON, S, every, samples, without
 
 NO_STARTS = np.empty(0, np.int64)
