@@ -230,7 +230,7 @@ def _meter(table: MeterTable, zone: ZoneInfo) -> Meter:
 def _state(written: str, part: str) -> Path:
     if written:
         return Path(written).expanduser()
-    home = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    home = os.environ.get("STATE_DIRECTORY", "").split(":")[0]  # the unit of each service names its own
     if home:
-        return Path(home) / part
+        return Path(home)
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dc-monitor" / part
