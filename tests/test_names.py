@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dc_monitor.names import QUANTITIES, Quantity
+from dc_monitor.names import AGENT_FIELDS, QUANTITIES, AgentField, Quantity
 from dc_monitor.readings import Series
 
 rows = pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=QUANTITIES)
@@ -19,8 +19,18 @@ def test_a_prometheus_name_ends_in_its_base_unit(quantity: Quantity) -> None:
     assert quantity.counter == quantity.prometheus.endswith("_total")
 
 
-def test_no_two_quantities_share_a_family() -> None:
-    families = [quantity.prometheus for quantity in QUANTITIES.values()]
+@pytest.mark.parametrize("field", AGENT_FIELDS.values(), ids=AGENT_FIELDS)
+def test_what_an_agent_tells_has_the_same_unit_on_the_wire_and_in_prometheus(field: AgentField) -> None:
+    """Nobody converts between the two; a counter on the wire is one in Prometheus."""
+    assert re.fullmatch(r"dcmon_[a-z_]+", field.prometheus)
+    for word in ("bytes", "seconds", "joules"):
+        assert (word in field.name) == (word in field.prometheus)
+    assert field.name.endswith("_total") <= field.prometheus.endswith("_total")
+
+
+def test_no_two_names_share_a_family() -> None:
+    """Two meanings under one name would be added up by somebody."""
+    families = [row.prometheus for row in (*QUANTITIES.values(), *AGENT_FIELDS.values())]
 
     assert sorted(set(families)) == sorted(families)
 

@@ -110,15 +110,21 @@ def _curves(site: Snapshot) -> dict[str, Any]:
 def _devices(site: Snapshot) -> list[dict[str, Any]]:
     """Devices that were heard of, and those the configuration names that were not."""
     told = {name: _device(name, seen, site.now) for name, seen in site.devices.items()}
-    silent = {"state": "silent", "kind": "unknown", "vendor": "", "model": "", "profile": "", "readings": None}
+    unheard: dict[str, Any] = {
+        "state": "silent",
+        "kind": "unknown",
+        **dict.fromkeys(("vendor", "model", "profile", "message"), ""),
+        **dict.fromkeys(("readings", "last", "since", "poll_seconds", "retries")),
+        "trouble": {},
+    }
     for name in site.plan.devices:
-        told.setdefault(name, {"name": name, **silent, "last": None, "since": None, "message": ""})
+        told.setdefault(name, {"name": name, **unheard})
     return [told[name] for name in sorted(told)]
 
 
 def _device(name: str, seen: Seen, now: int) -> dict[str, Any]:
     state = seen.state(now)
-    readings = seen.number("readings")
+    readings, retries = seen.number("readings"), seen.number("retries")
     return {
         "name": name,
         "state": state,
@@ -129,23 +135,33 @@ def _device(name: str, seen: Seen, now: int) -> dict[str, Any]:
         "readings": None if readings is None else int(readings),
         "last": iso(seen.line.time),
         "since": iso(seen.since if state == seen.word else seen.line.time),
+        "poll_seconds": seen.number("poll_seconds"),
+        "retries": None if retries is None else int(retries),
+        "trouble": seen.day.counts(now),
         "message": seen.text("message"),
     }
 
 
 def _agents(site: Snapshot) -> list[dict[str, Any]]:
-    told = []
-    for name, seen in site.roster.agents(site.plan.name).items():
-        rss = seen.number("rss_bytes")
-        told.append(
-            {
-                "name": name,
-                "rss_mb": None if rss is None else rss / 1e6,
-                "cpu_seconds": seen.number("cpu_seconds"),
-                "readings": seen.number("readings_total"),
-                "spool_bytes": seen.number("spool_bytes"),
-                "spool_oldest_seconds": seen.number("spool_oldest_seconds"),
-                "last": iso(seen.line.time),
-            }
-        )
-    return told
+    return [_agent(name, seen, site.now) for name, seen in site.roster.agents(site.plan.name).items()]
+
+
+def _agent(name: str, seen: Seen, now: int) -> dict[str, Any]:
+    """What an agent takes, and how it is; `cpu_share` is of one core, shares and watts are those of its last minute."""
+    rss = seen.number("rss_bytes")
+    return {
+        "name": name,
+        "state": seen.state(now),
+        "rss_mb": None if rss is None else rss / 1e6,
+        "cpu_seconds": seen.number("cpu_seconds"),
+        "cpu_share": seen.rate("cpu_seconds"),
+        "open_files": seen.number("open_files"),
+        "own_joules": seen.number("own_energy_joules"),
+        "own_watts": seen.rate("own_energy_joules"),
+        "lag_seconds": seen.number("loop_lag_seconds"),
+        "readings": seen.number("readings_total"),
+        "spool_bytes": seen.number("spool_bytes"),
+        "spool_oldest_seconds": seen.number("spool_oldest_seconds"),
+        "trouble": seen.day.counts(now),
+        "last": iso(seen.line.time),
+    }

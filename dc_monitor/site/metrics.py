@@ -47,10 +47,16 @@ class Metrics(Collector):
         """Every family, in a fixed order."""
         yield from _figures(self._live.figures())
         up = GaugeMetricFamily("dcmon_device_up", "1 while a device answers.", labels=("site", "device"))
+        silence = GaugeMetricFamily(
+            "dcmon_agent_silence_seconds", "Time since an agent last told of itself.", labels=("site", "agent")
+        )
+        now = self._clock.now()
         for site in self._live.sites():
             for device, seen in self._roster.devices(site).items():
-                up.add_metric((site, device), float(seen.state(self._clock.now()) in ("ok", "partial")))
-        yield up
+                up.add_metric((site, device), float(seen.state(now) in ("ok", "partial")))
+            for agent, seen in self._roster.agents(site).items():
+                silence.add_metric((site, agent), max(now - seen.line.time, 0) / NANOSECONDS)
+        yield from (up, silence)
         counts = self._receiver.counts
         yield CounterMetricFamily("dcmon_site_lines_received", "Lines that came in and are kept.", counts.lines)
         yield CounterMetricFamily("dcmon_site_lines_refused", "Lines that were refused.", counts.refused_lines)

@@ -44,6 +44,8 @@ STATES_BACK = 3600 * NANOSECONDS
 """States are told with every poll: the words of an hour are enough to begin with."""
 
 AHEAD = 3600 * NANOSECONDS
+BEAT_SECONDS = 1.0
+"""How often the service manager is told that the event loop turns; its unit allows a minute of silence [s]."""
 
 LOG = logging.getLogger(__name__)
 
@@ -158,16 +160,26 @@ async def _serve(site: Site, port: socket.socket) -> int:
         loop.add_signal_handler(number, told.set)
     await site.start(port)
     notify("READY=1")
+    beating = asyncio.create_task(_beat())
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait({waiting, *site.tasks}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
+    notify("STOPPING=1")
     faults = [fault for task in site.tasks if task.done() and (fault := task.exception())]
     for fault in faults:
         at = extract_tb(fault.__traceback__)[-1]
         LOG.critical("the site stops, by a fault of its own: %r at %s:%s", fault, at.filename, at.lineno)
     await site.stop()
+    beating.cancel()
     LOG.info("stopped")
     return 1 if faults else 0
+
+
+async def _beat() -> None:
+    """Until cancelled; the last flush beats too."""
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 def reserve(listen: Listen) -> socket.socket:

@@ -161,14 +161,16 @@ def test_metrics_tell_figures_devices_and_what_waits(parts):
     parts.roster.add(
         parse_lines(
             f"device,site=Caen-1,device=ok up=1 {NOON}\n"
-            f"device,site=Caen-1,device=gone,reason=unreachable up=0 {NOON}".encode()
+            f"device,site=Caen-1,device=gone,reason=unreachable up=0 {NOON}\n"
+            f"agent,site=Caen-1,agent=pi-1 rss_bytes=3e7 {NOON - 2 * MINUTE}".encode()
         )[0]
     )
     [(status, text)] = parts.told("/metrics")
+    labels = ("site", "window", "category", "device", "agent")
     found = {
         (
             sample.name,
-            *(sample.labels[name] for name in ("site", "window", "category", "device") if name in sample.labels),
+            *(sample.labels[name] for name in labels if name in sample.labels),
         ): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
@@ -179,6 +181,7 @@ def test_metrics_tell_figures_devices_and_what_waits(parts):
     assert found["dcmon_pue_low_ratio", "Caen-1", "1h", "2"] < 1.3 < found["dcmon_pue_high_ratio", "Caen-1", "1h", "2"]
     assert pytest.approx(1.0) == found["dcmon_pue_coverage_ratio", "Caen-1", "today"]
     assert (1.0, 0.0) == tuple(found["dcmon_device_up", "Caen-1", device] for device in ("ok", "gone"))
+    assert 120.0 == found["dcmon_agent_silence_seconds", "Caen-1", "pi-1"]
     assert (2882.0, 0.0, 0.0) == tuple(
         found[name,] for name in ("dcmon_archive_rows_total", "dcmon_journal_lines", "dcmon_site_flush_age_seconds")
     )

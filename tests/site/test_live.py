@@ -397,11 +397,14 @@ def test_devices_that_were_configured_and_never_heard_are_silent(site):
     """A device that is missing from the list would be silently wrong."""
     site.tell(
         "device,site=Caen-1,device=ups-a,reason=unreachable "
-        'up=0,readings=0,kind="ups",vendor="APC",message="no answer" @1'
+        'up=0,poll_seconds=6.5,readings=0,retries=2,kind="ups",vendor="APC",message="no answer" @1',
+        "device,site=Caen-1,device=ups-a,reason=partial up=1,readings=7 @30",
     )
     devices = {device["name"]: device for device in site.now()["devices"]}
+    silent = devices["main-meter"]
 
-    assert ("silent", None) == (devices["main-meter"]["state"], devices["main-meter"]["last"])
+    assert ("silent", None, {}) == (silent["state"], silent["last"], silent["trouble"])
+    assert silent.keys() == devices["ups-a"].keys()
     assert {
         "name": "ups-a",
         "state": "unreachable",
@@ -412,21 +415,48 @@ def test_devices_that_were_configured_and_never_heard_are_silent(site):
         "readings": 0,
         "last": "2026-11-25T11:59:00Z",
         "since": "2026-11-25T11:59:00Z",
+        "poll_seconds": 6.5,
+        "retries": 2,
+        "trouble": {"unreachable": 1, "partial": 1, "retried": 1},
         "message": "no answer",
     } == devices["ups-a"]
 
 
 def test_agents_tell_what_they_cost(site):
-    """The light agent shows its weight."""
+    """The light agent shows its weight; shares and watts are those of its last minute."""
+    fields = "rss_bytes=31200000,cpu_seconds={},open_files=24,own_energy_joules={},loop_lag_seconds=0.5"
+    fields += ",spool_bytes=0,spool_oldest_seconds=0,readings_total=1234,missed_total={}"
     site.tell(
-        "agent,site=Caen-1,agent=host-1 rss_bytes=31200000,cpu_seconds=1.2,spool_bytes=0,spool_oldest_seconds=0,"
-        "readings_total=1234 @0"
+        f"agent,site=Caen-1,agent=host-1 {fields.format(10.0, 300.0, 2)} @1",
+        f"agent,site=Caen-1,agent=host-1 {fields.format(11.2, 306.0, 5)} @0",
     )
+    [agent] = site.now()["agents"]
 
-    assert [("host-1", 31.2, 1.2, 1234.0, 0.0)] == [
-        tuple(agent[key] for key in ("name", "rss_mb", "cpu_seconds", "readings", "spool_bytes"))
-        for agent in site.now()["agents"]
-    ]
+    assert {
+        "name": "host-1",
+        "state": "ok",
+        "rss_mb": 31.2,
+        "cpu_seconds": 11.2,
+        "cpu_share": pytest.approx(0.02),
+        "open_files": 24.0,
+        "own_joules": 306.0,
+        "own_watts": pytest.approx(0.1),
+        "lag_seconds": 0.5,
+        "readings": 1234.0,
+        "spool_bytes": 0.0,
+        "spool_oldest_seconds": 0.0,
+        "trouble": {"missed": 3},
+        "last": "2026-11-25T12:00:00Z",
+    } == agent
+
+
+def test_what_an_agent_does_not_tell_is_null(site):
+    """A machine without RAPL has no energy of 0 J, and one line alone no processor share."""
+    site.tell("agent,site=Caen-1,agent=host-1 rss_bytes=31200000,cpu_seconds=1.2 @0")
+    [agent] = site.now()["agents"]
+
+    known = {"name", "state", "rss_mb", "cpu_seconds", "trouble", "last"}
+    assert {None} == {value for key, value in agent.items() if key not in known}
 
 
 def test_curves_are_means_of_five_minutes_with_gaps_as_gaps(site):

@@ -332,6 +332,66 @@ def test_hundreds_of_devices_are_folded_with_the_troubled_ones_first(reader: Rea
     assert 301 == len(reader.all("#devices tbody tr"))
 
 
+@pytest.mark.parametrize(
+    ("language", "took", "trouble"),
+    [
+        (
+            "en",
+            "10:46 took 9.4 s, 3 retries",
+            "in 24 hours: 2 × partial answer, 1 × unreachable, 14 × with retries",
+        ),
+        (
+            "fr",
+            "10:46 en 9,4 s, 3 nouveaux essais",
+            "sur 24 heures : 2 × réponse partielle, 1 × injoignable, 14 × avec nouvel essai",
+        ),
+    ],
+)
+def test_a_device_tells_how_long_it_took_and_how_often_it_failed(
+    reader: Reader, language: str, took: str, trouble: str
+) -> None:
+    """A device that answers only the third time is seen before it is lost."""
+    reader.opens(sample("usual"), language)
+    rows = dict(zip(reader.texts("#devices tbody .name"), reader.all("#devices tbody tr"), strict=True))
+
+    def said(device: str, column: str) -> str:
+        return plain(rows[device].find_element(By.CSS_SELECTOR, f".{column}").text)
+
+    assert took == said("pdu-3", "last")
+    assert said("pdu-3", "message").endswith(trouble)
+    assert "" == said("ups-a", "message")
+
+
+@pytest.mark.parametrize(
+    ("language", "takes", "warned"),
+    [
+        (
+            "en",
+            "server-host 31.2 MB of memory, 0.27% of a processor core, 24 open files, about 52 mW of electricity,"
+            " 8.4 Wh since it started, 182,334 readings, nothing waiting to be sent, seen at 10:59",
+            "no news since 10:54, up to 3.2 s behind with its work,"
+            " in 24 hours: 120,400 lines thinned to means, 1 line lost for want of room, 37 polls missed",
+        ),
+        (
+            "fr",
+            "server-host 31,2 Mo de mémoire, 0,27 % d’un cœur de processeur, 24 fichiers ouverts, environ 52 mW"
+            " d’électricité, 8,4 Wh depuis son démarrage, 182 334 mesures, rien en attente d’envoi, vu à 10:59",
+            "sans nouvelles depuis 10:54, jusqu’à 3,2 s de retard sur son travail, sur 24 heures :"
+            " 120 400 lignes réduites à des moyennes, 1 ligne perdue faute de place, 37 interrogations manquées",
+        ),
+    ],
+)
+def test_agents_tell_what_they_take_and_warn_of_what_they_lost(
+    reader: Reader, language: str, takes: str, warned: str
+) -> None:
+    """The monitoring is not silent about itself; an agent that is well has no warning."""
+    reader.opens(sample("usual"), language)
+
+    assert takes == reader.texts("#agents li")[0]
+    assert [warned] == reader.texts("#agents .caution")
+    assert "electricity" not in reader.texts("#agents li")[1]
+
+
 # ---- language, site, failures
 
 
@@ -495,7 +555,7 @@ def test_hostile_names_are_only_text(reader: Reader) -> None:
     markup = sample("hostile")["site"]
     assert markup == reader.text("h1")
     assert markup in reader.texts(".lacking li")
-    assert markup in reader.texts("#devices .message")
+    assert f"{markup} in 24 hours: 3 × {markup}, 2 × __proto__" in reader.texts("#devices .message")
     assert 0 == reader.runs("return document.querySelectorAll('img, main b').length")
     assert "owned" != reader.browser.title
     assert [] == reader.complaints()

@@ -1,6 +1,6 @@
-// The devices and what they last said, those in trouble first; and what the agents themselves cost.
+// The devices and what they last said, those in trouble first.
 
-import { el, known, list, svg } from "./dom.js";
+import { el, known, list, record, svg } from "./dom.js";
 import { NONE } from "./words.js";
 
 const SHOWN = 12;
@@ -48,9 +48,25 @@ function row(words, device, now, heads) {
       el("span", { class: "name" }, String(device.name ?? NONE)), small(words.word("devicekind", device.kind))),
     cell(2, model || NONE, small(device.profile)),
     cell(3, words.number(device.readings)),
-    cell(4, device.last ? words.moment(device.last, now) : NONE),
-    cell(5, String(device.message ?? "")),
+    cell(4, device.last ? words.moment(device.last, now) : NONE, small(poll(words, device))),
+    cell(5, String(device.message ?? ""), small(trouble(words, device))),
   );
+}
+
+/** How long the last poll took, and how many questions of it had to be asked again. */
+function poll(words, device) {
+  if (!known(device.poll_seconds)) return null;
+  const took = words.text("devices.took", { duration: words.brief(device.poll_seconds) });
+  return words.all([took, device.retries > 0 && words.count("devices.retries", device.retries)]);
+}
+
+/** Polls of the last 24 hours that failed, by reason, and those with retries. */
+function trouble(words, device) {
+  const counts = Object.entries(record(device.trouble)).filter(([, count]) => count > 0)
+    .map(([reason, count]) => words.text("trouble.times", {
+      count: words.number(count), what: words.word(reason === "retried" ? "trouble" : "device", reason),
+    }));
+  return counts.length > 0 && words.text("trouble.day", { what: words.all(counts) });
 }
 
 /** A shape a severity: ring with tick, triangle, crossed square. */
@@ -62,25 +78,4 @@ function icon(level) {
   ][level];
   return svg("svg", { class: "icon", width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" },
     paths.map((d) => svg("path", { d })));
-}
-
-/** One small sentence an agent: memory, processor time, readings, what waits. */
-export function agents(words, values, now) {
-  const all = list(values);
-  if (all.length === 0) return el("p", {}, words.text("agents.none"));
-  return el("ul", {}, all.map((agent) => {
-    const waiting = agent.spool_bytes > 0
-      ? words.text("agents.waiting", {
-        size: words.number(agent.spool_bytes / 1e6, 1), age: words.duration(agent.spool_oldest_seconds),
-      })
-      : known(agent.spool_bytes) && words.text("agents.nothing_waiting");
-    const told = [
-      known(agent.rss_mb) && words.text("agents.memory", { size: words.number(agent.rss_mb, 1) }),
-      known(agent.cpu_seconds) && words.text("agents.processor", { seconds: words.number(agent.cpu_seconds, 1) }),
-      known(agent.readings) && words.count("agents.readings", agent.readings),
-      waiting,
-      agent.last && words.text("agents.last", { time: words.moment(agent.last, now) }),
-    ];
-    return el("li", {}, el("strong", {}, String(agent.name ?? NONE)), " ", words.all(told));
-  }));
 }

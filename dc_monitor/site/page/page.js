@@ -1,8 +1,9 @@
 // The live page: fetch `/api/v1/now` every ten seconds, show it, and say plainly when it no longer comes.
 
+import { agents } from "./agents.js";
 import { chain } from "./chain.js";
 import { Curves } from "./curves.js";
-import { agents, devices, devicesIntro } from "./devices.js";
+import { devices, devicesIntro } from "./devices.js";
 import { el, known, record, show } from "./dom.js";
 import { headline, pue } from "./figures.js";
 import { LANGUAGES, Words, joined } from "./words.js";

@@ -97,6 +97,13 @@ export class Words {
     return joined({ number: this.number(seconds / size), unit: this.text(`unit.${unit}`) });
   }
 
+  /** A length of time that is mostly short: 60 ms, 2.3 s, and from 10 s on like any other. */
+  brief(seconds) {
+    if (!known(seconds) || seconds >= 10) return this.duration(seconds);
+    if (seconds < 1) return joined({ number: this.number(seconds * 1e3), unit: "ms" });
+    return joined({ number: this.number(seconds, 1, 0), unit: this.text("unit.s") });
+  }
+
   /** The window of a figure: `24h` as 24 h, `today` as a word, anything else as it came. */
   window(code) {
     const [, count, unit] = /^(\d+)(m|h|d)$/.exec(code) ?? [];
