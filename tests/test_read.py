@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -174,16 +175,20 @@ def test_an_address_that_cannot_be_used_is_one_sentence_and_exit_code_2(
     assert 1 == shown.err.count("\n")
 
 
-def test_a_real_read_over_loopback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command, the entry point, the credentials and the collector together."""
+@pytest.mark.parametrize("engine", ["", "?engine=pysnmp"])
+def test_a_real_read_over_loopback(
+    engine: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command, the entry point, the credentials and the collector together; the engine is no part of the name."""
     monkeypatch.setenv("DCMON_CREDENTIAL_SNMP_READONLY", '{version = "2c", community = "lab"}')
 
     async def run() -> int:
         async with small_agent(DATA / "probe.snmprec") as (_, address):
-            argv = ["read", address, "--credentials", "snmp-readonly", "--json"]
+            argv = ["read", f"{address}{engine}", "--credentials", "snmp-readonly", "--json"]
             return await asyncio.get_running_loop().run_in_executor(None, main, argv)
 
     assert 0 == asyncio.run(run())
     document = json.loads(capsys.readouterr().out)
+    assert re.fullmatch(r"127\.0\.0\.1:\d+", document["device"]["name"])
     assert ["akcp-sensorprobe"] == document["device"]["profiles"]
     assert {24.1} == {one["value"] for one in document["readings"] if one["quantity"] == "temperature"}

@@ -26,6 +26,7 @@ TRIES = 2
 """Requests that may be lost in one round before the agent counts as gone."""
 SHORTER = 4
 """After a lost request the next ones are so many times shorter."""
+ONLY_ERRORS = "it answers every question with an error: does its access list let us read anything?"
 _ENVELOPE = 80  # message header, community and PDU header, generously
 _VALUE = 10  # tag, length and a 64-bit value
 
@@ -83,7 +84,7 @@ class Asker:
             if not told:
                 told = await self._first([oid])
         if not told:
-            raise Refused("it answers every question with an error")
+            raise Refused(ONLY_ERRORS)
         self.witness = next(oid for oid in (*system, *told) if oid in told)
         return told
 
@@ -129,7 +130,7 @@ class Asker:
             else:
                 refused.extend(rest)
         if not told:
-            raise Refused("it answers every question with an error")
+            raise Refused(ONLY_ERRORS)
         if borne > 0 and not refused:
             self.most = min(self.most, borne)
         self._heed(lost)

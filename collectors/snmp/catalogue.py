@@ -1,124 +1,176 @@
 """The catalogue: every profile there is, read and checked once.
 
-A key nobody knows, a quantity outside the catalogue of names or a unit that does not fit it is an error when the
-catalogue is loaded, so a profile that loads means what it says.
+Ours come with the package; those of `$DCMON_PROFILES`, else of /etc/dc-monitor/profiles, are read beside them, and one
+of the same name is read instead. A key nobody knows, an OID that is none or a unit that does not fit is an error when
+the catalogue is loaded, with its line, so a profile that loads means what it says.
 """
 
-import difflib
+import os
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
-from collectors.snmp.profile import SPOKEN, Column, Factor, Only, Profile, Table, spoken
+from collectors.snmp import lines
+from collectors.snmp.profile import Profile
+from collectors.snmp.sound import Flaw, flaws, misspelt, nearest_of
+from collectors.snmp.values import below
 from dc_monitor.errors import ConfigError
-from dc_monitor.names import LEVELS, QUANTITIES
 
-KINDS = ("ups", "rectifier", "pdu", "ats", "meter", "environment", "cooling", "generator", "server", "switch")
-FACTORS = ("digits", "divisor", "signed", "si")
-_OID = re.compile(r"\d+(\.\d+)*")
-_ROW = re.compile(r"(\d+|\*)(\.(\d+|\*))*")
+VARIABLE = "DCMON_PROFILES"
+FOLDER = Path("/etc/dc-monitor/profiles")
 
 
-@lru_cache(maxsize=1)
+class Loaded(NamedTuple):
+    """All profiles in the order they are tried; `files` of those that are not ours, by name; names they replace."""
+
+    profiles: tuple[Profile, ...]
+    files: Mapping[str, Path]
+    replaced: frozenset[str]
+
+
 def catalogue() -> tuple[Profile, ...]:
-    """All profiles in the order they are tried. Reads files: not for the event loop."""
-    folder = files("collectors.snmp.profiles")
-    found = [parse(one.read_bytes(), one.name) for one in folder.iterdir() if one.name.endswith(".toml")]
-    return tuple(sorted(found, key=lambda profile: (profile.rank, profile.name)))
+    """All profiles in the order they are tried.
+
+    Reads files the first time: not for the event loop. Raises `ConfigError` when one of them cannot be used; what was
+    read stays until the process ends.
+    """
+    return _now().profiles
+
+
+def remarks(profiles: Sequence[Profile]) -> list[str]:
+    """What to say of a device's profiles that are not ours: where they are from, and whose order is left to chance."""
+    loaded = _now()
+    told = [
+        f"{one.name} is {loaded.files[one.name]}"
+        + (", instead of the one that comes with dc-monitor" if one.name in loaded.replaced else "")
+        for one in profiles
+        if one.name in loaded.files
+    ]
+    for one, other in combinations(profiles, 2):
+        prefix = _shared(one, other) if one.rank == other.rank and {one.name, other.name} & loaded.files.keys() else ""
+        if prefix:
+            told.append(
+                f"{one.name} and {other.name} both fit sysObjectID {prefix} with rank {one.rank}: {one.name} goes "
+                "first; say which shall, with `rank`"
+            )
+    return told
 
 
 def named(name: str, profiles: Sequence[Profile]) -> Profile:
     """The profile a person asked for. Raises `ConfigError` with the nearest name."""
     names = {profile.name: profile for profile in profiles}
     if name not in names:
-        near = difflib.get_close_matches(name, names, 1, 0.6)
-        cure = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(sorted(names))}"
-        raise ConfigError(f'profile = "{name}": no such SNMP profile; {cure}')
+        near = nearest_of(name, names).replace("expected one of", "known:")
+        raise ConfigError(f'profile = "{name}": no such SNMP profile; {near}')
     return names[name]
 
 
 def parse(raw: bytes, file: str) -> Profile:
-    """One profile from its file's bytes. Raises `ConfigError`; the message begins with the file's name."""
+    """One profile from its file's bytes. Raises `ConfigError`; the message begins with the file's name and the line."""
     try:
-        profile = msgspec.convert(_spelt_out(tomllib.loads(raw.decode())), Profile, str_keys=True)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise ConfigError(f"{file}: {error}") from error
-    for complaint in _complaints(profile, file):
-        raise ConfigError(f"{file}: {complaint}")
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{file}:{line}: expected UTF-8, and found the byte {raw[error.start]:#04x}") from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what, line = _placed(str(error), text)
+        raise ConfigError(f"{file}:{line}: not TOML: {what}") from error
+    try:
+        profile = msgspec.convert(_spelt_out(data), Profile, str_keys=True)
+    except msgspec.ValidationError as error:
+        raise _refused(file, text, misspelt(error)) from error
+    except _Unspelt as error:
+        raise _refused(file, text, error.flaw) from None
+    for flaw in flaws(profile):
+        raise _refused(file, text, flaw)
+    if f"{profile.name}.toml" != Path(file).name:
+        raise _refused(file, text, Flaw(("name",), f'name = "{profile.name}": expected the file\'s own name'))
     return profile
+
+
+def _now() -> Loaded:
+    asked = os.environ.get(VARIABLE)  # "" for none
+    found = _loaded(str(FOLDER) if asked is None and FOLDER.is_dir() else asked or "")
+    if isinstance(found, str):
+        raise ConfigError(found)
+    return found
+
+
+@lru_cache(maxsize=4)
+def _loaded(folder: str) -> Loaded | str:
+    """Everything, or why it cannot be used: a thousand devices shall not read it a thousand times to learn that."""
+    ours = [parse(one.read_bytes(), one.name) for one in files("collectors.snmp.profiles").iterdir() if _is_one(one)]
+    theirs: dict[str, Profile] = {}
+    paths: dict[str, Path] = {}
+    try:
+        for path in sorted(filter(_is_one, Path(folder).iterdir() if folder else ())):
+            profile = parse(path.read_bytes(), str(path))
+            theirs[profile.name], paths[profile.name] = profile, path
+    except OSError as error:
+        return f"{folder}: cannot read the profiles there: {error.strerror}"
+    except ConfigError as error:
+        return str(error)
+    replaced = frozenset(one.name for one in ours if one.name in theirs)
+    profiles = [*theirs.values(), *(one for one in ours if one.name not in theirs)]
+    profiles.sort(key=lambda one: (one.rank, one.name not in theirs, one.name))
+    return Loaded(tuple(profiles), paths, replaced)
+
+
+def _is_one(path: Any) -> bool:
+    return bool(path.name.endswith(".toml")) and not path.name.startswith(".")
+
+
+def _shared(one: Profile, other: Profile) -> str:
+    """The longer of two prefixes of which one holds the other; "" when no device can have both."""
+    pairs = [(a, b) for a in one.match.sys_object_id for b in other.match.sys_object_id]
+    return next((max(a, b, key=len) for a, b in pairs if below(a, b) or below(b, a)), "")
+
+
+class _Unspelt(Exception):
+    def __init__(self, flaw: Flaw) -> None:
+        self.flaw = flaw
 
 
 def _spelt_out(data: dict[str, Any]) -> dict[str, Any]:
     """The profile with the words of `[codes]` in the place of their names: tables of one MIB share their states."""
     codes = data.pop("codes", {})
-    for group in (*data.get("scalar", ()), *data.get("table", ())):
-        for column in group.get("columns", ()):
-            if isinstance(column.get("states"), str):
-                name = column["states"]
-                if name not in codes:
-                    raise msgspec.ValidationError(f'states = "{name}": no such row in [codes]')
-                column["states"] = codes[name]
+    for path, column in [*_columns(data)]:
+        name = column.get("states")
+        if isinstance(name, str):
+            if not isinstance(codes, dict) or name not in codes:
+                raise _Unspelt(Flaw((*path, "states"), f'states = "{name}": no such row in [codes]'))
+            column["states"] = codes[name]
     return data
 
 
-def _complaints(profile: Profile, file: str) -> Iterator[str]:
-    if f"{profile.name}.toml" != file:
-        yield f'name = "{profile.name}": expected the file\'s own name'
-    if profile.kind not in KINDS:
-        yield f'kind = "{profile.kind}": expected one of {", ".join(KINDS)}'
-    if not profile.match.probe and not profile.match.column:
-        yield "[match]: expected `probe` or `column`, by which the device is known"
-    yield from _bad_pattern("[match] descr", profile.match.descr)
-    for group in (*profile.scalar, *profile.table):
-        everywhere = group.only if isinstance(group, Table) else ()
-        points = [
-            (column.point or group.point, column.quantity)
-            for column in group.columns
-            if not column.row and not column.only
-        ]
-        for point, quantity in {key for key in points if points.count(key) > 1}:
-            yield f"{group.entry}: two columns give {point} a {quantity}"
-        for column in group.columns:
-            where = f"{group.entry}.{column.at}"
-            yield from _odd_choice(where, column, everywhere, (*group.factors, *column.factors))
-            if not _OID.fullmatch(where):
-                yield f"{where}: expected numbers with dots"
-            if column.quantity not in QUANTITIES:
-                yield f'{where}: quantity = "{column.quantity}": see names.QUANTITIES'
-                continue
-            if column.unit not in ("", *SPOKEN) or spoken(column).unit is not QUANTITIES[column.quantity].unit:
-                yield f'{where}: unit = "{column.unit}" does not fit {column.quantity}'
-            if (column.level or group.level) not in LEVELS:
-                yield f'{where}: level = "{column.level or group.level}": expected one of {", ".join(LEVELS)}'
-            if column.counts < 1:
-                yield f"{where}: counts = {column.counts}: expected counts per unit, 1 or more"
-            if (column.quantity == "state") != bool(column.states or column.words):
-                yield f"{where}: a state needs `states` or `words`, and nothing else has them"
+def _columns(data: dict[str, Any]) -> Iterator[tuple[lines.Path, dict[str, Any]]]:
+    """Whatever stands where columns should, if it is a table at all."""
+    for kind in ("scalar", "table"):
+        for at, group in enumerate(_listed(data.get(kind))):
+            for nth, column in enumerate(_listed(group.get("columns"))):
+                yield (kind, at, "columns", nth), column
 
 
-def _odd_choice(where: str, column: Column, everywhere: Sequence[Only], factors: Sequence[Factor]) -> Iterator[str]:
-    """What is wrong with the conditions and factors of a column."""
-    if column.row and not _ROW.fullmatch(column.row):
-        yield f'{where}: row = "{column.row}": expected numbers and * with dots'
-    for factor in factors:
-        if factor.means not in FACTORS:
-            yield f'{where}: means = "{factor.means}": expected one of {", ".join(FACTORS)}'
-    for only in (*everywhere, *column.only):
-        if bool(only.at) == bool(only.oid):
-            yield f"{where}: only: expected `at`, a column, or `oid`, a single object"
-        if not (only.one_of or only.none_of or only.like or only.unlike):
-            yield f"{where}: only: expected what the value must be: one_of, none_of, like or unlike"
-        yield from _bad_pattern(f"{where}: like", only.like)
-        yield from _bad_pattern(f"{where}: unlike", only.unlike)
+def _listed(written: object) -> list[dict[str, Any]]:
+    return [one if isinstance(one, dict) else {} for one in written] if isinstance(written, list) else []
 
 
-def _bad_pattern(where: str, pattern: str) -> Iterator[str]:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        yield f'{where} = "{pattern}": {error}'
+def _placed(said: str, text: str) -> tuple[str, int]:
+    """What tomllib says without its place, and the line."""
+    at = re.search(r" \(at line (\d+), column \d+\)$", said)
+    if at:
+        return said[: at.start()], int(at[1])
+    return said.removesuffix(" (at end of document)"), text.count("\n") + (not text.endswith("\n"))
+
+
+def _refused(file: str, text: str, flaw: Flaw) -> ConfigError:
+    return ConfigError(f"{file}:{lines.nearest(lines.lines(text), flaw.path)}: {flaw.what}")

@@ -5,18 +5,18 @@ Yields  whatever the profiles name, each value stamped with its own answer's tim
 Needs   a read-only community or SNMPv3 user that sees the vendor's MIB.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from collectors.plausible import believed
+from collectors.snmp import engines
 from collectors.snmp.ask import SYS_UPTIME, Asker, Round, Told
-from collectors.snmp.catalogue import catalogue, named
+from collectors.snmp.catalogue import catalogue, named, remarks
 from collectors.snmp.discover import Discovery, Walked, join, settle, some
-from collectors.snmp.endpoint import credentials, endpoint
+from collectors.snmp.endpoint import endpoint
 from collectors.snmp.estimate import Ladder
 from collectors.snmp.profile import Profile
-from collectors.snmp.recognise import Who, answers, fitting, identity_oids, possible, reason, who
-from collectors.snmp.session import GufoSession, Session, Silence
+from collectors.snmp.recognise import OF_ITSELF, Who, answers, fitting, identity_oids, possible, reason, who
+from collectors.snmp.session import Session, Silence
 from collectors.snmp.translate import Cell, doubtful_zeros, translate
 from collectors.snmp.values import number
 from dc_monitor.clock import NANOSECONDS
@@ -31,15 +31,18 @@ WRAP = 2**32
 
 
 class SnmpCollector:
-    """One device over SNMP. Raises `ConfigError` for an address, credentials or a profile it cannot use."""
+    """One device over SNMP. Raises `ConfigError` for an address, credentials or profiles it cannot use.
 
-    def __init__(self, target: Target) -> None:
+    A `session` that is given answers in the device's place, as a recording does.
+    """
+
+    def __init__(self, target: Target, session: Session | None = None) -> None:
         self._target = target
         self._endpoint = endpoint(target.address)
-        secret = credentials(target.device, target.credentials)
-        self._session: Session = GufoSession(self._endpoint, secret, target.clock, target.deadline)
+        self._session = session or engines.session(target)
         self._asker = Asker(self._session)
-        self._profiles: Sequence[Profile] = (named(target.profile, catalogue()),) if target.profile else ()
+        self._catalogue = catalogue()
+        self._profiles: Sequence[Profile] = (named(target.profile, self._catalogue),) if target.profile else ()
         self._known = Who()
         self._cells: list[Cell] = []
         self._oids: list[str] = []
@@ -50,15 +53,14 @@ class SnmpCollector:
 
     async def open(self) -> DeviceInfo:
         """Recognise the device and learn which values it has; raises `Unreachable`, `Refused` or `Malformed`."""
-        known = await asyncio.get_running_loop().run_in_executor(None, catalogue)
-        wanted = self._target.profile
+        known, wanted = self._catalogue, self._target.profile
         walked: Walked = {}
         try:
             await self._session.open()
             told = await self._asker.meet([probe for profile in known for probe in profile.match.probe])
             if not wanted:
                 self._profiles = await self._recognise(known, told, walked)
-            told |= (await self._asker.ask_all(identity_oids(self._profiles))).told
+            told |= (await self._asker.ask_all([*identity_oids(self._profiles), *OF_ITSELF])).told
             self._known = who(self._profiles, told)
             advised = [profile.deadline for profile in self._profiles if profile.deadline]
             self._session.deadline = max([self._target.deadline, *advised])
@@ -66,7 +68,7 @@ class SnmpCollector:
         except (Unreachable, Refused, Malformed) as error:
             raise self._sentence(error) from error
         why = f"profile {wanted} is configured" if wanted else reason(self._profiles, told)
-        return self._info(why, left_out)
+        return self._info("; ".join([why, *remarks(self._profiles)]), left_out)
 
     async def collect(self) -> Poll:
         """Read every value once; raises when nothing at all was answered."""
@@ -184,7 +186,8 @@ class SnmpCollector:
 
     def _sentence(self, error: DcMonitorError) -> DcMonitorError:
         what = ", ".join(profile.name for profile in self._profiles) or "the system group"
-        hint = f"; {self._session.hint}" if isinstance(error, Silence) else ""
+        hints = [self._session.hint, *(f"on this card: {one.hint}" for one in self._profiles if one.hint)]
+        hint = f"; {'; '.join(hints)}" if isinstance(error, Silence) else ""
         kind = Unreachable if isinstance(error, Unreachable) else type(error)
         return kind(f"cannot read {what} from {self._target.device} ({self._endpoint}): {error}{hint}")
 
@@ -202,6 +205,9 @@ class SnmpCollector:
             deadline=max((profile.deadline for profile in profiles if profile.deadline), default=None),
             rating=known.rating,
             accuracy=next((profile.accuracy for profile in profiles if profile.accuracy), None),
+            name=known.name,
+            location=known.location,
+            marks=known.marks,
         )
 
 

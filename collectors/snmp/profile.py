@@ -169,6 +169,7 @@ class Identity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     vendor: tuple[str, ...] = ()
     model: tuple[str, ...] = ()
     firmware: tuple[str, ...] = ()
+    serial: tuple[str, ...] = ()
     rating_va: tuple[str, ...] = ()
     rating_w: tuple[str, ...] = ()
     descr_model: str = ""
@@ -199,7 +200,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `rank`: the lower is read first where two profiles fit. `root` goes before all its points; `beside` too, but only
     when a profile of the same kind is read already. `accuracy` is the class of its power meter [%]; `interval` and
-    `deadline` are advice [s].
+    `deadline` are advice [s]. `hint`: where SNMP is set on that vendor's card, for whoever gets no answer.
     """
 
     name: str
@@ -211,6 +212,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     root: str = ""
     beside: str = ""
     accuracy: float | None = None
+    hint: str = ""
     interval: float | None = None
     deadline: float | None = None
     repetitions: int = 10

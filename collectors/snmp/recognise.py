@@ -2,12 +2,22 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from collectors.snmp.ask import SYS_DESCR, SYS_OBJECT_ID, Told
 from collectors.snmp.profile import Profile
 from collectors.snmp.values import below, number, text
 from dc_monitor.contract import Rating
+
+SYS_NAME = "1.3.6.1.2.1.1.5.0"
+SYS_LOCATION = "1.3.6.1.2.1.1.6.0"
+ENGINE_ID = "1.3.6.1.6.3.10.2.1.1.0"  # snmpEngineID, RFC 3411; some agents tell it to SNMPv2c too
+SERIALS = ("1.3.6.1.2.1.47.1.1.1.1.11.1",)  # entPhysicalSerialNum of the whole, ENTITY-MIB
+INTERFACES = tuple(f"1.3.6.1.2.1.2.2.1.6.{row}" for row in (1, 2, 3))  # ifPhysAddress; the first is often the loopback
+OF_ITSELF = (SYS_NAME, SYS_LOCATION, ENGINE_ID, *SERIALS, *INTERFACES)
+"""What tells a device from its twins, whatever its family."""
+MAC = 6
+"""Octets of a MAC address."""
 
 VENDORS = "1.3.6.1.4.1"
 TOOLKITS = ("1.3.6.1.4.1.8072",)
@@ -16,13 +26,16 @@ TOOLKITS = ("1.3.6.1.4.1.8072",)
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """What the device says of itself; `object_id` is "" when it names no vendor."""
+    """What the device says of itself; `object_id` is "" when it names no vendor; see `DeviceInfo` for the rest."""
 
     object_id: str = ""
     vendor: str = ""
     model: str = ""
     firmware: str = ""
     rating: Rating = field(default_factory=Rating)
+    name: str = ""
+    location: str = ""
+    marks: tuple[str, ...] = ()
 
 
 def object_id(told: Mapping[str, Told]) -> str:
@@ -76,6 +89,7 @@ def identity_oids(profiles: Iterable[Profile]) -> list[str]:
             profile.identity.vendor,
             profile.identity.model,
             profile.identity.firmware,
+            profile.identity.serial,
             profile.identity.rating_va,
             profile.identity.rating_w,
         )
@@ -83,14 +97,19 @@ def identity_oids(profiles: Iterable[Profile]) -> list[str]:
     ]
 
 
-def who(profiles: Iterable[Profile], told: Mapping[str, Told]) -> Who:
+def who(profiles: Sequence[Profile], told: Mapping[str, Told]) -> Who:
     """Vendor, model, firmware and rating: the first profile that knows, the first OID that answers."""
-    known = Who()
+    known = Who(
+        object_id(told),
+        name=_text([SYS_NAME], told),
+        location=_text([SYS_LOCATION], told),
+        marks=_marks(profiles, told),
+    )
     descr = _descr(told)
     for profile in profiles:
         asked = profile.identity
-        known = Who(
-            object_id=object_id(told),
+        known = replace(
+            known,
             vendor=known.vendor or _text(asked.vendor, told) or profile.vendor,
             model=known.model or _text(asked.model, told) or _found(asked.descr_model, descr) or asked.family,
             firmware=known.firmware or _text(asked.firmware, told) or _found(asked.descr_firmware, descr),
@@ -100,6 +119,23 @@ def who(profiles: Iterable[Profile], told: Mapping[str, Told]) -> Who:
             ),
         )
     return known
+
+
+def _marks(profiles: Iterable[Profile], told: Mapping[str, Told]) -> tuple[str, ...]:
+    """Serial number, MAC address and SNMP engine, as far as they are told and no placeholders."""
+    serials = [oid for profile in profiles for oid in profile.identity.serial]
+    marks = []
+    serial = _text([*serials, *SERIALS], told)
+    if any(character.isdigit() and character != "0" for character in serial):
+        marks.append(f"serial {serial}")
+    octets = [told[oid].value for oid in INTERFACES if oid in told]
+    mac = next((one for one in octets if isinstance(one, bytes) and len(one) == MAC and any(one)), None)
+    if mac:
+        marks.append(f"mac {mac.hex(':')}")
+    engine = told[ENGINE_ID].value if ENGINE_ID in told else None
+    if isinstance(engine, bytes) and engine:
+        marks.append(f"engine {engine.hex()}")
+    return tuple(marks)
 
 
 def _descr(told: Mapping[str, Told]) -> str:

@@ -1,53 +1,24 @@
 """Talking to one SNMP agent: one request, one answer.
 
-`Session` is what the rest of the folder knows; `GufoSession` is its engine (gufo-snmp, Rust inside). A second engine
-needs only the same four methods.
-
-What gufo-snmp 0.13 does, and what is done about it here: types are lost (a counter's width comes from the profile);
-unasked OIDs are passed through (filtered); an error status (tooBig, genErr, noSuchName of v1) looks like an empty
-answer (handed on as one: see `ask`); some garbage makes it panic, which is a `BaseException` (turned into
-`Malformed`); a closed port looks like a timeout that comes at once.
+`Session` is what the rest of the folder knows. Whatever a session does beyond asking is the same for both engines
+and written here: deadlines, walks, the beginning of SNMPv3, and what a silence or a Report means. An engine is a
+`Client`; `GufoSession` uses gufo-snmp.
 """
 
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol, TypeVar
-
-from gufo.snmp import (
-    Aes128Key,
-    Aes192Key,
-    Aes256Key,
-    DesKey,
-    Md5Key,
-    Sha1Key,
-    Sha224Key,
-    Sha256Key,
-    Sha384Key,
-    Sha512Key,
-    SnmpAuthError,
-    SnmpError,
-    SnmpVersion,
-    User,
-)
-from gufo.snmp.aio import SnmpSession
+from dataclasses import replace
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from collectors.snmp.endpoint import Community, Endpoint, UsmUser
+from collectors.snmp.gufo_client import GufoClient
+from collectors.snmp.usm import LAST_BOOT, Guard, Reported
 from collectors.snmp.values import Value
 from dc_monitor.clock import Clock
-from dc_monitor.errors import Malformed, Refused, Unreachable
-
-AUTH_KEYS = {
-    "md5": Md5Key,
-    "sha": Sha1Key,
-    "sha224": Sha224Key,
-    "sha256": Sha256Key,
-    "sha384": Sha384Key,
-    "sha512": Sha512Key,
-}
-PRIV_KEYS = {"des": DesKey, "aes": Aes128Key, "aes192": Aes192Key, "aes256": Aes256Key}
+from dc_monitor.errors import DcMonitorError, Malformed, Refused, Unreachable
 
 REPETITIONS = 10
 """Rows a GETBULK asks for: more breaks old agents, and only discovery walks."""
@@ -59,9 +30,34 @@ USM_IDLE = 120.0
 _NEVER = float("-inf")
 _T = TypeVar("_T")
 
+_LOOKS_THE_SAME = "SNMP switched off, a firewall, or a list of allowed addresses without this machine look the same"
+FIRST_CONTACT = {1: f"is the community right? {_LOOKS_THE_SAME}", 3: f"is SNMPv3 switched on there? {_LOOKS_THE_SAME}"}
+NOT_THIS_USER = "it speaks SNMPv3 and says nothing to this user: are user and passwords right?"
+WENT_AWAY = "it answered before: is it switched off, or the way to it cut?"
+PRIVACY = (
+    "user and authentication password are right, and nothing encrypted is answered: are the privacy password and its "
+    "algorithm (priv) right?"
+)
+REFUSALS = {  # by the counter a Report names
+    "authorizationError": "nothing may be read at this security level, or nothing of what was asked is in its view",
+    "decryptionErrors": "its name and authentication are right, the privacy password or its algorithm (priv) is not",
+    "unknownContexts": "there is no such context",
+    "unknownUserNames": "there is no such user",
+    "unsupportedSecLevels": "it has no key at the agent to authenticate or encrypt with",
+    "wrongDigests": "there is such a user, but the authentication password or its algorithm (auth) is not right",
+}
+BOOTS_AT_THEIR_END = (
+    f"its boot counter has reached {LAST_BOOT}, and it refuses all authenticated requests (RFC 3414): give the agent "
+    "another engine ID, or reset its SNMPv3 settings"
+)
+
 
 class Silence(Unreachable):
     """No answer in time: gone, or a secret the agent does not know; they cannot be told apart."""
+
+
+class OutOfStep(Unreachable):
+    """SNMPv3: the agent restarted, or another one answers at its address; asking anew may help at once."""
 
 
 class Answer(NamedTuple):
@@ -72,7 +68,13 @@ class Answer(NamedTuple):
 
 
 class Session(Protocol):
-    """One agent. An error's message is the bare reason; the collector makes the sentence of it."""
+    """One agent. An error's message is the bare reason; the collector makes the sentence of it.
+
+    Attributes
+    ----------
+    deadline : how long one answer may take. [s]
+    hint : what may be behind a silence, for the end of an error's sentence.
+    """
 
     deadline: float
     hint: str
@@ -90,97 +92,187 @@ class Session(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back the socket; may be called twice."""
+        """Give back the sockets; may be called twice."""
         ...
 
 
-class GufoSession:
-    """A session over gufo-snmp.
+class Client(Protocol):
+    """An engine's connection to one agent. Raises `Reported`, `Malformed` and `OSError`; knows no deadline."""
 
-    Attributes
-    ----------
-    deadline : how long one answer may take. [s]
-    hint : what may be behind a silence, for the end of an error's sentence.
-    """
+    guard: Guard
 
-    def __init__(self, endpoint: Endpoint, secret: Community | UsmUser, clock: Clock, deadline: float = 2.0) -> None:
+    async def open(self) -> None:
+        """Open the sockets; nothing is sent yet."""
+        ...
+
+    async def refresh(self) -> None:
+        """SNMPv3: learn the engine's name and clock, and whether it knows the user."""
+        ...
+
+    async def get(self, oids: Sequence[str]) -> dict[str, Value]:
+        """One GET; without the objects the agent has not, empty when it answered with an error status."""
+        ...
+
+    def walk(self, column: str, repetitions: int) -> Any:
+        """A walk, to be handed to `following`: GETBULK, or GETNEXT for 0 repetitions."""
+        ...
+
+    async def following(self, walk: Any) -> tuple[str, Value] | None:
+        """The next row of a walk; None at its end, and at an error status."""
+        ...
+
+    def close(self) -> None:
+        """Give back the sockets."""
+        ...
+
+
+class EngineSession:
+    """A session over whatever engine `connect` makes a client of, given the host's address and a secret."""
+
+    def __init__(
+        self,
+        connect: Callable[[str, int, Community | UsmUser], Client],
+        endpoint: Endpoint,
+        secret: Community | UsmUser,
+        clock: Clock,
+        deadline: float,
+    ) -> None:
         self.deadline = deadline
-        self.hint = "is the community right?" if isinstance(secret, Community) else "are user and passwords right?"
+        self.hint = FIRST_CONTACT[3 if isinstance(secret, UsmUser) else 1]
+        self._connect = connect
         self._endpoint = endpoint
         self._secret = secret
         self._clock = clock
         self._host = endpoint.host
-        self._client: SnmpSession | None = None
+        self._client: Client | None = None
+        self._closed = True
         # Whether GETBULK is understood: None until it has brought a row, or GETNEXT has where it did not.
         self._bulk: bool | None = False if isinstance(secret, Community) and secret.version == 1 else None
         self._last = _NEVER
 
     async def open(self) -> None:
-        """Resolve the name off the loop, then make the socket."""
+        """Resolve the name off the loop, then make the sockets; SNMPv3 begins. Closed again when it fails."""
         host, port = self._endpoint.host, self._endpoint.port
+        self._closed = False
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
             # A name with both is asked over IPv4 first: that is where management cards listen.
             found.sort(key=lambda one: one[0] is not socket.AF_INET)
             self._host = str(found[0][4][0])
-            self._client = self._connect()
-        except OSError as error:
-            raise Unreachable(f"no way to {host}: {error.strerror or error}") from error
-        await self._ready()
-
-    def _connect(self) -> SnmpSession:
-        # gufo's own timeout starts again with every stray datagram; ours does not.
-        secret, host, port, forever = self._secret, self._host, self._endpoint.port, 3_600.0
-        if isinstance(secret, Community):
-            version = SnmpVersion.v1 if secret.version == 1 else SnmpVersion.v2c
-            return SnmpSession(host, port, community=secret.text, version=version, timeout=forever)
-        user = User(
-            secret.name,
-            auth_key=AUTH_KEYS[secret.auth](secret.auth_password.encode()) if secret.auth else None,
-            priv_key=PRIV_KEYS[secret.priv](secret.priv_password.encode()) if secret.priv else None,
-        )
-        return SnmpSession(host, port, user=user, timeout=forever)
+            if isinstance(self._secret, UsmUser):
+                await self._begin(self._secret)
+            else:
+                await self._renew(self._secret)
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, OSError):
+                raise self._no_way(error) from error
+            raise
 
     async def get(self, oids: Sequence[str]) -> Answer:
         """One GET, one answer."""
-        client = await self._ready()
-        values = await self._answered(client.get_many(oids))
+        values = await self._in_step(lambda client: self._answered(client.get(oids)))
         return Answer({oid: values[oid] for oid in oids if oid in values}, self._clock.now())
 
     async def walk(self, column: str, repetitions: int = REPETITIONS) -> Answer:
         """GETBULK; an agent that answers it with nothing or not at all is asked by GETNEXT from then on."""
-        client = await self._ready()
-        rows: dict[str, Value] = {}
         if self._bulk is not False:
             with suppress(Unreachable):
-                rows = await self._rows(column, client.getbulk(column, repetitions))
+                rows = await self._in_step(lambda client: self._rows(client, column, repetitions))
                 if rows or self._bulk:
                     self._bulk = True
                     return Answer(rows, self._clock.now())
-        rows = await self._rows(column, client.getnext(column))
+        rows = await self._in_step(lambda client: self._rows(client, column, 0))
         self._bulk = False if rows else self._bulk
         return Answer(rows, self._clock.now())
 
     async def close(self) -> None:
-        """The socket closes when gufo's object is let go."""
-        self._client = None
+        """Give back the sockets."""
+        self._closed = True
+        self._drop()
 
-    async def _ready(self) -> SnmpSession:
+    async def _in_step(self, ask: Callable[[Client], Awaitable[_T]]) -> _T:
+        """Ask; where the agent's clock has begun anew, agree on it and ask again."""
+        try:
+            return await ask(await self._ready())
+        except OutOfStep:
+            return await ask(await self._ready())
+
+    async def _ready(self) -> Client:
         """The open client; SNMPv3 begins anew after a request that failed, for the agent may have restarted."""
-        if self._client is None:
+        if self._closed:
             raise Unreachable("the session is closed")
-        if isinstance(self._secret, UsmUser):
-            if self._last == _NEVER:
-                self._client = self._connect()
-            if asyncio.get_running_loop().time() - self._last > USM_IDLE:
-                await self._answered(self._client.refresh())
+        if isinstance(self._secret, Community):
+            return self._client or await self._renew(self._secret)
+        if self._client is None or self._last == _NEVER:
+            return await self._begin(self._secret)
+        if asyncio.get_running_loop().time() - self._last > USM_IDLE:
+            await self._answered(self._client.refresh())
         return self._client
 
-    async def _rows(self, column: str, walk: AsyncIterator[tuple[str, Value]]) -> dict[str, Value]:
+    async def _begin(self, user: UsmUser) -> Client:
+        """SNMPv3 from its beginning: the engine's name and clock, and whether it knows this user.
+
+        An agent whose engine has told its name and is then silent may drop what it cannot decrypt, as it must: it is
+        asked once without encryption.
+        """
+        client = await self._renew(user)
+        try:
+            await self._answered(client.refresh())
+        except Silence:
+            if not client.guard.engine_id:
+                raise
+            if not user.priv:
+                self.hint = NOT_THIS_USER
+                raise
+            client = await self._without_privacy(user)
+        if client.guard.boots == LAST_BOOT and client.guard.report == "notInTimeWindows":
+            self._last = _NEVER
+            raise Refused(BOOTS_AT_THEIR_END)
+        return client
+
+    async def _without_privacy(self, user: UsmUser) -> Client:
+        """Tell a wrong privacy password from a wrong user and from a lost datagram: the client, in the last case."""
+        client = await self._renew(replace(user, priv="", priv_password=""))
+        try:
+            await self._answered(client.refresh())
+        except Silence:
+            self.hint = NOT_THIS_USER
+            raise
+        except Refused as error:
+            if str(error.__cause__) != "unsupportedSecLevels":  # that is said before the digest is looked at
+                raise
+        client = await self._renew(user)
+        try:
+            await self._answered(client.refresh())
+        except Silence as error:
+            raise Refused(PRIVACY) from error
+        return client
+
+    async def _renew(self, secret: Community | UsmUser) -> Client:
+        self._drop()
+        try:
+            self._client = self._connect(self._host, self._endpoint.port, secret)
+            await self._client.open()
+        except OSError as error:
+            self._drop()
+            raise self._no_way(error) from error
+        return self._client
+
+    def _drop(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _no_way(self, error: OSError) -> Unreachable:
+        return Unreachable(f"no way to {self._endpoint.host}: {error.strerror or error}")
+
+    async def _rows(self, client: Client, column: str, repetitions: int) -> dict[str, Value]:
         rows: dict[str, Value] = {}
         below = re.compile(re.escape(column) + r"(\.\d+)+")
+        walk = client.walk(column, repetitions)
         while True:
-            row = await self._answered(anext(walk, None))
+            row = await self._answered(client.following(walk))
             if row is None:
                 return rows
             if row[0] in rows or not below.fullmatch(row[0]) or len(rows) == MOST_ROWS:
@@ -190,23 +282,36 @@ class GufoSession:
     async def _answered(self, request: Awaitable[_T]) -> _T:
         """The request's result, or its failure in our kinds."""
         loop = asyncio.get_running_loop()  # its time, not ours: a network does not wait for a test's clock
-        asked, self._last = loop.time(), _NEVER
+        self._last = _NEVER
         try:
             async with asyncio.timeout(self.deadline):
                 result = await request
         except TimeoutError as error:
-            if loop.time() - asked < self.deadline / 2:
-                raise Unreachable("nothing listens on that port") from error
-            raise Silence(f"no answer in {self.deadline:g} s") from error
-        except SnmpAuthError as error:
-            raise Refused(f"the agent refuses this user ({error})") from error
-        except SnmpError as error:
-            raise Malformed(f"an answer that is no SNMP ({error})") from error
+            raise self._silence() from error
+        except Reported as error:
+            raise self._refusal(str(error)) from error
+        except ConnectionRefusedError as error:
+            raise Unreachable("nothing listens on that port: is SNMP switched on there?") from error
         except OSError as error:
             raise Unreachable(error.strerror or str(error)) from error
-        except BaseException as error:
-            if type(error).__name__ != "PanicException":
-                raise
-            raise Malformed(f"an answer that is no SNMP ({error})") from error
-        self._last = loop.time()
+        self._last, self.hint = loop.time(), WENT_AWAY
         return result
+
+    def _silence(self) -> DcMonitorError:
+        dropped = self._client.guard.dropped if self._client else 0
+        if dropped:
+            return Malformed(f"{dropped} answers in {self.deadline:g} s, and none that this agent could have signed")
+        return Silence(f"no answer in {self.deadline:g} s")
+
+    def _refusal(self, counter: str) -> DcMonitorError:
+        if counter in ("notInTimeWindows", "unknownEngineIDs"):
+            return OutOfStep(f"the agent's engine is not as it was ({counter})")
+        who = "community" if isinstance(self._secret, Community) else "user"
+        return Refused(f"the agent refuses this {who}: {REFUSALS.get(counter, counter)}")
+
+
+class GufoSession(EngineSession):
+    """A session over gufo-snmp."""
+
+    def __init__(self, endpoint: Endpoint, secret: Community | UsmUser, clock: Clock, deadline: float = 2.0) -> None:
+        super().__init__(GufoClient, endpoint, secret, clock, deadline)

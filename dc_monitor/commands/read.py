@@ -9,6 +9,7 @@ from typing import Any
 
 from dc_monitor.agent.registry import factory
 from dc_monitor.clock import SystemClock, iso
+from dc_monitor.commands import ask_credentials
 from dc_monitor.config import credentials
 from dc_monitor.contract import CollectorFactory, DeviceInfo, Poll, Target
 from dc_monitor.errors import ConfigError
@@ -16,25 +17,34 @@ from dc_monitor.readings import Reading
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the device and its readings; what was not answered goes to stderr."""
+    """Print the device and its readings; what was not answered goes to stderr.
+
+    At a terminal, missing credentials are asked for, and those that worked may be kept.
+    """
     scheme, found, rest = args.address.partition("://")
     if not found:
         raise ConfigError(f"{args.address}: expected an address such as snmp://10.0.0.12 or host://")
+    make = factory(scheme)
+    asked = not args.credentials and ask_credentials.possible(scheme)
+    secrets = ask_credentials.ask(args.address) if asked else credentials.load(args.credentials, args.credentials_file)
     target = Target(
-        device=rest.rstrip("/") or scheme,
+        device=rest.partition("?")[0].rstrip("/") or scheme,
         address=args.address,
         clock=SystemClock(),
-        credentials=credentials.load(args.credentials, args.credentials_file),
+        credentials=secrets,
         profile=args.profile,
         deadline=args.timeout,
     )
-    info, poll = asyncio.run(read(target, factory(scheme)))
+    info, poll = asyncio.run(read(target, make))
     if args.json:
         print(json.dumps(document(target.device, info, poll), ensure_ascii=False, indent=1))
     else:
         print("\n".join((*_about(info), "", *_table(poll.readings))))
     for failure in poll.failures:
         print(f"not answered: {failure}", file=sys.stderr)
+    if asked:
+        sys.stdout.flush()
+        ask_credentials.offer_to_keep(secrets, args.address, args.credentials_file)
     return 0
 
 

@@ -282,7 +282,8 @@ def test_a_wrong_community_says_that_it_looks_like_silence() -> None:
         port = collector._endpoint.port
         expected = (
             f"cannot read the system group from ups-a (127.0.0.1:{port}): "
-            "no answer in 0.2 s, 2 tries; is the community right?"
+            "no answer in 0.2 s, 2 tries; is the community right? SNMP switched off, a firewall, or a list of allowed"
+            " addresses without this machine look the same"
         )
         assert expected == str(caught.value)
 
