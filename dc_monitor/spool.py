@@ -1,64 +1,34 @@
-"""Durable store and forward on SQLite: the agent's spool and the site's journal. Knows bytes, not watts.
+"""Durable store and forward: the agent's spool and the site's journal. Knows bytes, not watts.
 
-A batch is on disk when `append` returns (write-ahead log, `synchronous=FULL`), waits for each sink apart, and goes
-when every sink has acknowledged it. Batches may be acknowledged in any order.
+A batch is on disk when `append` returns, waits for each sink apart, and goes when every sink has acknowledged it.
+Batches may be acknowledged in any order. Over the quota the oldest are thinned, where the owner knows how; what is
+thinned already, or cannot be, is dropped. Either is counted.
 
-The file does not grow for ever: pages of deleted batches are used again, and whenever more than half of the file is
-free, some of it is given back to the file system (`auto_vacuum=INCREMENTAL`, in bounded steps).
-
-Synchronous: one owner, on one thread of its own. The file is locked for as long as it is open, because two agents on
-one spool would each deliver half.
+Synchronous: one owner, on one thread of its own.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
-from dc_monitor.errors import DcMonitorError, Malformed, Refused
+from dc_monitor.clock import NANOSECONDS
+from dc_monitor.errors import DcMonitorError
+from dc_monitor.spoolfile import THINNED, Aside, Salvaged, SpoolFile, salvage, waited_in
 
-FORMAT = 1
-"""`PRAGMA user_version`: rises when the tables change."""
-
-APPLICATION_ID = 0x64636D6E  # "dcmn"
-BUSY_SECONDS = 5.0
 QUARANTINE_KEPT = 1_000
 QUARANTINE_BODY = 4_096
-_SHORTEST = 512
-"""The smallest page SQLite knows [B]."""
-_WAL_LIMIT = 8 << 20
-_FREE_PAGES_KEPT = 256
-_PAGES_A_STEP = 1_024
-
-# The totals are kept by triggers, in the transaction that changes them: whatever is rolled back or cut off by a power
-# failure, they are right, and reading them costs nothing however much is waiting.
-_TABLES = """
-CREATE TABLE batch (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- an id never comes again: a late acknowledgement must not hit a newer batch
-    created INTEGER NOT NULL, lines INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE sink (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, lines INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE waiting (
-    sink INTEGER NOT NULL, batch INTEGER NOT NULL, lines INTEGER NOT NULL, PRIMARY KEY (sink, batch)) WITHOUT ROWID;
-CREATE INDEX waiting_batch ON waiting (batch);
-CREATE TABLE quarantine (
-    id INTEGER PRIMARY KEY, sink TEXT NOT NULL, time INTEGER NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE total (
-    batches INTEGER NOT NULL, bytes INTEGER NOT NULL, lines INTEGER NOT NULL,
-    dropped INTEGER NOT NULL, quarantined INTEGER NOT NULL);
-INSERT INTO total VALUES (0, 0, 0, 0, 0);
-CREATE TRIGGER batch_came AFTER INSERT ON batch BEGIN
-    UPDATE total SET batches = batches + 1, bytes = bytes + NEW.bytes, lines = lines + NEW.lines; END;
-CREATE TRIGGER batch_went AFTER DELETE ON batch BEGIN
-    UPDATE total SET batches = batches - 1, bytes = bytes - OLD.bytes, lines = lines - OLD.lines; END;
-CREATE TRIGGER waiting_came AFTER INSERT ON waiting BEGIN
-    UPDATE sink SET lines = lines + NEW.lines WHERE id = NEW.sink; END;
-CREATE TRIGGER waiting_went AFTER DELETE ON waiting BEGIN
-    UPDATE sink SET lines = lines - OLD.lines WHERE id = OLD.sink; END;
-"""
-_BEGIN = f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT"
+THINNED_AT_ONCE = 4 << 20
+"""A commit that thins takes longer by what it thins [B]."""
+THINNED_SPAN = 300 * NANOSECONDS
+"""What is thinned at once ends where five minutes end, if it can: a mean over half of them would be none."""
+_COMMITTED_AT_ONCE = 4 << 20
 _FORGET_UNWANTED = "DELETE FROM batch WHERE NOT EXISTS (SELECT 1 FROM waiting WHERE batch = batch.id)"
+
+Thin = Callable[[Sequence[bytes]], tuple[bytes, int]]
+"""Bodies of consecutive batches → one body that says the same in fewer lines, and how many."""
 
 
 class Batch(NamedTuple):
@@ -83,7 +53,8 @@ class SpoolStats(NamedTuple):
     """What waits now, and what was lost since the spool began.
 
     `bytes` counts bodies, `oldest` is when the oldest batch was created (nanoseconds UTC), `waiting` the lines each
-    sink has not acknowledged. The counters survive a restart.
+    sink has not acknowledged. `thinned_lines` went into means, `dropped_lines` are gone. The counters survive a
+    restart.
     """
 
     batches: int
@@ -93,98 +64,117 @@ class SpoolStats(NamedTuple):
     dropped_lines: int
     quarantined_lines: int
     waiting: Mapping[str, int]
+    thinned_lines: int = 0
+
+
+class _Row(NamedTuple):
+    id: int
+    created: int
+    lines: int
+    bytes: int
 
 
 class Spool:
     """Batches that some sink has not acknowledged yet.
 
-    `quota` bounds the bytes of all bodies [B]; above it the oldest batches are dropped and counted, the newest is
-    always kept. With no sink nothing is stored.
+    `quota` bounds the bytes of all bodies [B]; above it the oldest batches are thinned by `thin`, then dropped; the
+    newest is always kept. With no sink nothing is stored.
 
     Methods raise `DcMonitorError` with a sentence when the disk does not do its part: nothing was changed, the caller
     keeps what it has and tries again. `Malformed` says that the file is damaged: `open` sets it aside and begins anew.
     """
 
-    def __init__(self, path: Path, sinks: Sequence[str], quota: int = 1 << 30) -> None:
-        self._path = path
+    def __init__(self, path: Path, sinks: Sequence[str], quota: int = 1 << 30, thin: Thin | None = None) -> None:
+        self._file = SpoolFile(path)
         self._names = tuple(dict.fromkeys(sinks))
         self._quota = quota
-        self._db: sqlite3.Connection | None = None
+        self._thin = thin
         self._sinks: dict[str, int] = {}
-        self._damage = ""
+        self._out: dict[str, set[int]] = {}  # what each sink was given last, and has not acknowledged
+        self._newest = 0
 
     def open(self) -> list[str]:
         """Open or begin the file; sentences for whatever a person should know of.
 
+        A damaged file is set aside, and what can still be read of it waits in the new one for every sink.
+
         Raises `Refused` for a file of a newer format or one that another process has open, `DcMonitorError` when the
         folder or the disk fails.
         """
-        self.close()
-        said = []
+        aside = self._file.open()
+        self._out.clear()
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DcMonitorError(f"cannot make the spool's folder {self._path.parent}: {error.strerror}") from error
-        damage = self._damage or self._connect()
-        if damage:
-            said.append(self._set_aside(damage))
-            damage = self._connect()
-            if damage:
-                raise DcMonitorError(f"spool {self._path}: a new file cannot be read either: {damage}")
-        try:
-            return said + self._match_sinks()
+            self._number_on()
+            said = self._match_sinks(self._names)
+            return [self._rescue(aside), *said] if aside else said
         except DcMonitorError:
             self.close()
             raise
+
+    def set_sinks(self, names: Sequence[str]) -> list[str]:
+        """Serve these sinks from now on; sentences as those of `open` about whoever came and went."""
+        names = tuple(dict.fromkeys(names))
+        said = self._match_sinks(names)
+        self._names = names
+        self._out = {name: given for name, given in self._out.items() if name in names}
+        return said
 
     def append(self, bodies: Sequence[tuple[bytes, int]], created: int) -> list[int]:
         """Keep `bodies`, each with its number of lines, in one commit; their ids. On disk when it returns."""
         if not bodies or not self._sinks:
             return []
-        with self._transaction("write") as db:
-            ids: list[int] = []
-            for body, lines in bodies:
-                row = (created, lines, len(body), body)
-                at = db.execute("INSERT INTO batch (created, lines, bytes, body) VALUES (?, ?, ?, ?)", row).lastrowid
-                assert at is not None
-                ids.append(at)
-                db.executemany(
-                    "INSERT INTO waiting VALUES (?, ?, ?)", [(sink, at, lines) for sink in self._sinks.values()]
-                )
-            dropped = self._drop_over_quota(db, newest=ids[-1])
-        if dropped:
-            self._give_back()
+        sinks = [*self._sinks.values()]
+        with self._file.transaction("write") as db:
+            ids = [_insert(db, sinks, created, lines, body) for body, lines in bodies]
+            freed = self._make_room(db, newest=ids[-1])
+        self._newest = ids[-1]
+        if freed:
+            self._file.give_back()
         return ids
 
-    def pending(self, sink: str, max_bytes: int = 1 << 20) -> list[Batch]:
-        """What `sink` has not acknowledged, oldest first, up to `max_bytes` but at least one if there is any."""
+    def pending(
+        self, sink: str, max_bytes: int = 1 << 20, after: int | None = None, without: Collection[int] = ()
+    ) -> list[Batch]:
+        """What `sink` has not acknowledged, oldest first, up to `max_bytes` but at least one if there is any.
+
+        `after` leaves out ids up to that one, `without` single ids. Until the sink acknowledges them or asks anew the
+        batches are out for delivery, and not thinned.
+        """
         found: list[Batch] = []
-        with self._speaking("read") as db:
+        room = max_bytes
+        with self._file.speaking("read") as db:
             rows = db.execute(
-                "SELECT b.id, b.created, b.lines, b.body FROM waiting w JOIN batch b ON b.id = w.batch"
-                " WHERE w.sink = ? ORDER BY w.batch",
-                (self._sinks[sink],),
+                "SELECT b.id, b.bytes FROM waiting w JOIN batch b ON b.id = w.batch"
+                " WHERE w.sink = ? AND w.batch > ? ORDER BY w.batch",
+                (self._sinks[sink], -THINNED if after is None else after),
             )
-            size = 0
-            for row in rows:
-                size += len(row[3])
-                if found and size > max_bytes:
+            for at, size in rows:
+                if at in without:
+                    continue
+                room -= size
+                if found and room < 0:
                     break
-                found.append(Batch(*row))
+                found.append(self._read(db, at))
             rows.close()
+        self._out[sink] = {batch.id for batch in found}
         return found
+
+    def newest(self) -> int:
+        """The highest id that was ever given, 0 if none was: what comes later is higher."""
+        return self._newest
 
     def acknowledge(self, sink: str, ids: Sequence[int]) -> None:
         """`sink` has these for good; ids it does not wait for are passed over."""
-        with self._transaction("write") as db:
+        with self._file.transaction("write") as db:
             key = self._sinks[sink]
             db.executemany("DELETE FROM waiting WHERE sink = ? AND batch = ?", [(key, at) for at in ids])
             db.executemany(f"{_FORGET_UNWANTED} AND id = ?", [(at,) for at in ids])
-        self._give_back()
+        self._out.get(sink, set()).difference_update(ids)
+        self._file.give_back()
 
     def quarantine(self, sink: str, body: bytes, reason: str, when: int) -> None:
         """Keep what a server refused for good, with its reason: the last 1,000, the first 4 KiB of each."""
-        with self._transaction("write") as db:
+        with self._file.transaction("write") as db:
             row = (sink, when, reason[:QUARANTINE_BODY], body[:QUARANTINE_BODY])
             newest = db.execute("INSERT INTO quarantine (sink, time, reason, body) VALUES (?, ?, ?, ?)", row).lastrowid
             db.execute("DELETE FROM quarantine WHERE id <= ? - ?", (newest, QUARANTINE_KEPT))
@@ -192,109 +182,47 @@ class Spool:
 
     def quarantined(self) -> list[Quarantined]:
         """What is in quarantine, oldest first."""
-        with self._speaking("read") as db:
+        with self._file.speaking("read") as db:
             return [
                 Quarantined(*row) for row in db.execute("SELECT sink, time, reason, body FROM quarantine ORDER BY id")
             ]
 
     def stats(self) -> SpoolStats:
         """What waits and what was lost; cheap however much waits."""
-        with self._speaking("read") as db:
-            batches, size, lines, dropped, quarantined = db.execute("SELECT * FROM total").fetchone()
+        with self._file.speaking("read") as db:
+            batches, size, lines, dropped, quarantined, thinned = db.execute(
+                "SELECT batches, bytes, lines, dropped, quarantined, thinned FROM total"
+            ).fetchone()
             oldest = db.execute("SELECT created FROM batch ORDER BY id LIMIT 1").fetchone()
             waiting = dict(db.execute("SELECT name, lines FROM sink ORDER BY name"))
-        return SpoolStats(batches, size, lines, oldest[0] if oldest else None, dropped, quarantined, waiting)
+        return SpoolStats(batches, size, lines, oldest[0] if oldest else None, dropped, quarantined, waiting, thinned)
 
     def close(self) -> None:
         """Close the file; may be called twice. What was appended stays."""
-        db, self._db = self._db, None
-        if db is not None:
-            with suppress(sqlite3.Error):
-                db.close()
+        self._file.close()
 
-    def _connect(self) -> str:
-        """Open the file and make sure it is a sound spool; else what is wrong with it."""
-        # SQLite takes so short a file for a new one, and would throw away the log beside it.
-        size, log = (_size(self._path.with_name(self._path.name + suffix)) for suffix in ("", "-wal"))
-        if size < _SHORTEST and size + log:
-            return f"the file is cut off after {size} bytes"
-        try:
-            self._db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-        except sqlite3.Error as error:
-            raise DcMonitorError(f"cannot open the spool {self._path}: {error}") from error
-        try:
-            with self._speaking("open") as db:
-                db.execute("PRAGMA locking_mode = EXCLUSIVE")
-                db.execute("PRAGMA synchronous = FULL")
-                damage = self._begin_or_check(db)
-                if not damage:
-                    db.execute("PRAGMA journal_mode = WAL")
-                    db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
-        except Malformed:
-            damage = self._damage
-        except DcMonitorError:
-            self.close()
-            raise
-        if damage:
-            self.close()
-        return damage
+    def _number_on(self) -> None:
+        """Ids go on, in a new file as well: an acknowledgement may still be on its way for a batch of the old one."""
+        with self._file.transaction("write") as db:
+            row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batch'").fetchone()
+            if row is None and self._newest:
+                db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('batch', ?)", (self._newest,))
+        self._newest = row[0] if row else self._newest
 
-    def _begin_or_check(self, db: sqlite3.Connection) -> str:
-        application, version, tables = (
-            db.execute(question).fetchone()[0]
-            for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
-        )
-        if (application, version, tables) == (0, 0, 0):
-            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(_BEGIN)
-            return ""
-        if application != APPLICATION_ID:
-            return "it is a database of something else"
-        if version > FORMAT:
-            raise Refused(
-                f"spool {self._path}: written by a newer dc-monitor (format {version}, this one knows {FORMAT});"
-                " upgrade dc-monitor, or move the file away to begin a new spool"
-            )
-        verdict: str = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        return "" if verdict == "ok" else f"it is damaged ({' '.join(verdict.split())[:120]})"
-
-    def _set_aside(self, damage: str) -> str:
-        self.close()
-        stem = f"{self._path.name}.set-aside-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-        name, again = stem, 1
-        while self._path.with_name(name).exists():
-            again += 1
-            name = f"{stem}.{again}"
-        try:
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                part = self._path.with_name(self._path.name + suffix)
-                if part.exists():
-                    part.rename(self._path.with_name(name + suffix))
-        except OSError as error:
-            raise DcMonitorError(
-                f"spool {self._path}: {damage}, and it cannot be renamed: {error.strerror}; move it away by hand"
-            ) from error
-        self._damage = ""
-        return (
-            f"spool {self._path}: {damage}; set aside as {name}, and a new spool begins;"
-            " what waited in it will not be sent"
-        )
-
-    def _match_sinks(self) -> list[str]:
+    def _match_sinks(self, names: Sequence[str]) -> list[str]:
         """Add what is new before forgetting what is gone: a sink that only changed its name misses nothing."""
         said = []
-        with self._transaction("write") as db:
+        with self._file.transaction("write") as db:
             known: dict[str, int] = dict(db.execute("SELECT name, id FROM sink"))
             (lines,) = db.execute("SELECT lines FROM total").fetchone()
-            for name in self._names:
+            for name in names:
                 if name not in known:
                     key = db.execute("INSERT INTO sink (name) VALUES (?)", (name,)).lastrowid
                     db.execute("INSERT INTO waiting SELECT ?, id, lines FROM batch", (key,))
                     if lines:
                         said.append(f'spool: sink "{name}" is new and starts with what waits: {lines:,} lines')
             for name, key in known.items():
-                if name not in self._names:
+                if name not in names:
                     (waited,) = db.execute("SELECT lines FROM sink WHERE id = ?", (key,)).fetchone()
                     db.execute("DELETE FROM waiting WHERE sink = ?", (key,))
                     db.execute("DELETE FROM sink WHERE id = ?", (key,))
@@ -303,71 +231,133 @@ class Spool:
                         f" lines that waited for it: {waited:,}"
                     )
             db.execute(_FORGET_UNWANTED)
-            self._sinks = dict(db.execute("SELECT name, id FROM sink"))
-        self._give_back()
+            sinks = dict(db.execute("SELECT name, id FROM sink"))
+        self._sinks = sinks
+        self._file.give_back()
         return said
 
-    def _drop_over_quota(self, db: sqlite3.Connection, newest: int) -> int:
+    def _make_room(self, db: sqlite3.Connection, newest: int) -> bool:
+        """Thin and then drop the oldest until the rest keeps the quota; whether there was anything to do."""
         (excess,) = db.execute("SELECT bytes - ? FROM total", (self._quota,)).fetchone()
         if excess <= 0:
-            return 0
-        gone: list[tuple[int]] = []
-        dropped = 0
-        for at, size, lines in db.execute("SELECT id, bytes, lines FROM batch WHERE id < ? ORDER BY id", (newest,)):
+            return False
+        while self._thin and excess > 0 and (group := self._unthinned(db, newest)):
+            excess -= self._replace(db, group, self._thin)
+        gone: list[_Row] = []
+        for row in db.execute("SELECT id, created, lines, bytes FROM batch WHERE id < ? ORDER BY id", (newest,)):
             if excess <= 0:
                 break
-            gone.append((at,))
-            excess -= size
-            dropped += lines
-        db.executemany("DELETE FROM waiting WHERE batch = ?", gone)
-        db.executemany("DELETE FROM batch WHERE id = ?", gone)
-        db.execute("UPDATE total SET dropped = dropped + ?", (dropped,))
-        return len(gone)
+            gone.append(_Row(*row))
+            excess -= gone[-1].bytes
+        _delete(db, gone)
+        db.execute("UPDATE total SET dropped = dropped + ?", (sum(row.lines for row in gone),))
+        return True
 
-    def _give_back(self) -> None:
-        """Shorten a file that is mostly free. A disk that is too full for that now has room later."""
-        with self._speaking("write") as db, suppress(sqlite3.OperationalError):
-            free, pages = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
-            if free > _FREE_PAGES_KEPT and free > pages // 2:
-                # A script, because `execute` takes one step of it, and one step is one page.
-                db.executescript(f"PRAGMA incremental_vacuum({min(free - _FREE_PAGES_KEPT, _PAGES_A_STEP)})")
+    def _unthinned(self, db: sqlite3.Connection, newest: int) -> list[_Row]:
+        """The oldest batches to be thinned together: they wait for the same sinks, and none is out for delivery.
 
-    @contextmanager
-    def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
-        with self._speaking(doing) as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    with suppress(sqlite3.Error):
-                        db.execute("ROLLBACK")
-                raise
+        Five minutes that may still go on, because `newest` is one of theirs, are left as they are.
+        """
+        out = set().union(*self._out.values())
+        group: list[_Row] = []
+        sinks: list[int] = []
+        size = whole = 0  # so many of the group end where five minutes end
+        with closing(db.execute("SELECT id, created, lines, bytes FROM batch WHERE thinned = 0 ORDER BY id")) as rows:
+            for row in map(_Row._make, rows):
+                if group and row.created // THINNED_SPAN != group[-1].created // THINNED_SPAN:
+                    whole = len(group)
+                if row.id >= newest:
+                    return group[:whole]
+                if row.id in out and not group:
+                    continue
+                its = _sinks_of(db, row)
+                if group and (row.id in out or its != sinks or size + row.bytes > THINNED_AT_ONCE):
+                    break
+                group.append(row)
+                size += row.bytes
+                sinks = its
+        return group[:whole] if whole else group
 
-    @contextmanager
-    def _speaking(self, doing: str) -> Iterator[sqlite3.Connection]:
-        """The connection; what SQLite says of the disk becomes a sentence of ours."""
-        if self._db is None:
-            raise DcMonitorError(f"cannot {doing} the spool {self._path}: it is not open")
-        try:
-            yield self._db
-        except sqlite3.ProgrammingError:
-            raise  # a fault of ours, such as a second thread
-        except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                self._damage = f"it is damaged ({error})"
-                raise Malformed(f"spool {self._path}: {self._damage}; a new one begins") from error
-            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise Refused(
-                    f"cannot {doing} the spool {self._path}: another process has it open; is a second agent running?"
-                ) from error
-            raise DcMonitorError(f"cannot {doing} the spool {self._path}: {error}") from error
+    def _read(self, db: sqlite3.Connection, at: int) -> Batch:
+        *batch, crc = db.execute("SELECT id, created, lines, body, crc FROM batch WHERE id = ?", (at,)).fetchone()
+        found = Batch(*batch)
+        if not isinstance(found.body, bytes) or crc not in (None, crc32(found.body)):  # format 1 had none
+            raise self._file.damaged(f"batch {at} is not what was appended")
+        return found
+
+    def _replace(self, db: sqlite3.Connection, group: Sequence[_Row], thin: Thin) -> int:
+        """Put one thinned batch in the place of several; how many bytes that saved.
+
+        Its id is new, so that a late acknowledgement of one it replaces does not hit it, and lower than that of any
+        batch still to be thinned, because it is older.
+        """
+        first = group[0]
+        body, lines = thin([self._read(db, row.id).body for row in group])
+        saved = sum(row.bytes for row in group) - len(body)
+        if saved <= 0:
+            db.executemany("UPDATE batch SET thinned = 1 WHERE id = ?", [(row.id,) for row in group])
+            return 0
+        sinks = _sinks_of(db, first)
+        _delete(db, group)
+        _insert(db, sinks, first.created, lines, body, thinned=1, at=first.id - THINNED)
+        db.execute("UPDATE total SET thinned = thinned + ?", (sum(row.lines for row in group) - lines,))
+        return saved
+
+    def _rescue(self, aside: Aside) -> str:
+        """Take over what can be read of a damaged file; the sentence about it."""
+        lines = 0
+        with suppress(DcMonitorError):  # a disk without room for it keeps it where it is
+            for group in _in_groups(salvage(aside.path)):
+                with self._file.transaction("write") as db:
+                    for one in group:
+                        at = _insert(db, [*self._sinks.values()], one.created, one.lines, one.body, one.thinned)
+                self._newest = at
+                lines += sum(one.lines for one in group)
+        known = waited_in(aside.path)
+        of = f"of {known:,} lines that waited in it {lines:,}" if known else f"{lines:,} of the lines that waited in it"
+        return (
+            f"spool {self._file.path}: {aside.damage}; set aside as {aside.path.name}, and a new spool begins;"
+            f" {f'{of} could be read and will be sent' if lines else 'what waited in it will not be sent'}"
+        )
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+def _insert(
+    db: sqlite3.Connection,
+    sinks: Iterable[int],
+    created: int,
+    lines: int,
+    body: bytes,
+    thinned: int = 0,
+    at: int | None = None,
+) -> int:
+    row = (at, created, lines, len(body), body, thinned, crc32(body))
+    given = db.execute(
+        "INSERT INTO batch (id, created, lines, bytes, body, thinned, crc) VALUES (?, ?, ?, ?, ?, ?, ?)", row
+    ).lastrowid
+    assert given is not None
+    db.executemany("INSERT INTO waiting VALUES (?, ?, ?)", [(sink, given, lines) for sink in sinks])
+    return given
+
+
+def _delete(db: sqlite3.Connection, rows: Iterable[_Row]) -> None:
+    ids = [(row.id,) for row in rows]
+    db.executemany("DELETE FROM waiting WHERE batch = ?", ids)
+    db.executemany("DELETE FROM batch WHERE id = ?", ids)
+
+
+def _sinks_of(db: sqlite3.Connection, row: _Row) -> list[int]:
+    return [sink for (sink,) in db.execute("SELECT sink FROM waiting WHERE batch = ? ORDER BY sink", (row.id,))]
+
+
+def _in_groups(batches: Iterable[Salvaged]) -> Iterator[list[Salvaged]]:
+    """Groups that make a commit of reasonable size each."""
+    group: list[Salvaged] = []
+    size = 0
+    for one in batches:
+        group.append(one)
+        size += len(one.body)
+        if size >= _COMMITTED_AT_ONCE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

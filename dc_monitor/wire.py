@@ -27,6 +27,7 @@ _COMMA = re.compile(r"(?<!\\),")
 _EQUALS = re.compile(r"(?<!\\)=")
 _KNOWN_KEYS_LIMIT = 200_000
 _MAX_TIME = 2**63 - 1
+_BLANKS = " \t\r"
 
 
 class Line(NamedTuple):
@@ -108,14 +109,23 @@ class Parser:
         bad: list[BadLine] = []
         for number, raw in enumerate(body.split(b"\n"), 1):
             try:
-                text = raw.decode().strip(" \t\r")
-                if text and not text.startswith("#"):
-                    good.append(self._line(text, scale, now))
+                line = self.line(raw, scale, now)
             except UnicodeDecodeError:
                 bad.append(BadLine(number, "not UTF-8", repr(raw[:80])))
             except ValueError as error:
-                bad.append(BadLine(number, str(error), text[:80]))
+                bad.append(BadLine(number, str(error), raw.decode().strip(_BLANKS)[:80]))
+            else:
+                if line is not None:
+                    good.append(line)
         return good, bad
+
+    def line(self, raw: bytes, scale: int = 1, now: int = 0) -> Line | None:
+        """One line, its time in units of `scale` nanoseconds; None for a comment and for nothing.
+
+        Raises `ValueError` with the reason when it is no point.
+        """
+        text = raw.decode().strip(_BLANKS)
+        return None if not text or text.startswith("#") else self._line(text, scale, now)
 
     def _line(self, text: str, scale: int, now: int) -> Line:
         space = _KEY_END.search(text)

@@ -1,8 +1,10 @@
 """The arrows of the house: who may import whom, read from the source itself."""
 
 import ast
+import subprocess
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,15 +12,19 @@ import pytest
 HOME = Path(__file__).resolve().parent.parent
 GROUND = {"units", "errors", "clock", "names", "readings", "contract", "topology"}
 HEAVY = {"numpy", "numba", "pyarrow", "pandas", "aiohttp", "pydantic", "influxdb_client", "pysnmp"}
+ON_REQUEST = {"collectors/snmp/pysnmp_codec.py"}
+"""Loaded only for a device that asks for that engine; that nothing else loads it has a test of its own."""
 
 # Room → rooms it may lean on, beside the ground floor and itself.
 MAY_LEAN_ON: dict[str, set[str]] = {
     "wire": set(),
-    "spool": set(),
+    "thinning": {"wire"},
+    "spoolfile": set(),
+    "spool": {"spoolfile"},
     "config": set(),
     "daemon": set(),
     "sinks": {"spool", "wire"},
-    "agent": {"config", "daemon", "sinks", "spool", "wire"},
+    "agent": {"config", "daemon", "sinks", "spool", "thinning", "wire"},
     "kernels": set(),
     "history": {"wire"},
     "kpi": {"kernels", "history"},
@@ -28,7 +34,7 @@ MAY_LEAN_ON: dict[str, set[str]] = {
     "cli": {"commands"},
     "__main__": {"cli"},
 }
-LIGHT = GROUND | {"wire", "spool", "config", "daemon", "sinks", "agent", "cli", "collectors"}
+LIGHT = GROUND | {"wire", "thinning", "spoolfile", "spool", "config", "daemon", "sinks", "agent", "cli", "collectors"}
 
 
 def sources(folder: str) -> list[Path]:
@@ -80,12 +86,44 @@ def test_collectors_lean_only_on_the_ground_floor(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in sources("dc_monitor") + sources("collectors") if room(path) in LIGHT],
+    [
+        path
+        for path in sources("dc_monitor") + sources("collectors")
+        if room(path) in LIGHT and str(path.relative_to(HOME)) not in ON_REQUEST
+    ],
     ids=lambda path: str(path.relative_to(HOME)),
 )
 def test_the_agent_side_imports_nothing_heavy(path: Path) -> None:
     """The agent runs on a school's server: no numpy, no web framework, no second SNMP engine."""
     assert set() == {module.split(".")[0] for module in imports(path)} & HEAVY
+
+
+READ_BY_SNMP = """
+import asyncio, sys
+from collectors.snmp import SnmpCollector
+from dc_monitor.clock import SystemClock
+from dc_monitor.contract import Target
+from dc_monitor.errors import Unreachable
+
+async def read(credentials):
+    one = SnmpCollector(Target("d", sys.argv[1], SystemClock(), credentials, deadline=0.2))
+    try:
+        await one.open()
+    except Unreachable:
+        await one.close()
+
+user = {"user": "u", "auth": "sha", "auth_password": "a" * 8, "priv": "aes", "priv_password": "p" * 8}
+for credentials in ({"community": "c", "version": "1"}, {"community": "c"}, user):
+    asyncio.run(read(credentials))
+print(*sorted({"gufo", "pysnmp", "pyasn1", "cryptography"} & {name.split(".")[0] for name in sys.modules}))
+"""
+
+
+def test_reading_by_snmp_loads_no_second_engine(free_port: Callable[[], int]) -> None:
+    """SNMPv1, v2c and v3, as far as a refused connection: pysnmp and its ciphers stay on disk until a device asks."""
+    command = [sys.executable, "-c", READ_BY_SNMP, f"snmp://127.0.0.1:{free_port()}"]
+
+    assert "gufo" == subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.mark.parametrize("path", sources("dc_monitor/kernels"), ids=lambda path: path.name)

@@ -2,23 +2,30 @@
 
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import closing
+from itertools import dropwhile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from dc_monitor.errors import DcMonitorError, Malformed, Refused
-from dc_monitor.spool import APPLICATION_ID, FORMAT, QUARANTINE_KEPT, Batch, Spool
+from dc_monitor.spool import QUARANTINE_KEPT, Batch, Spool
+from dc_monitor.spoolfile import THINNED
 
-NOON = 1_700_000_000_000_000_000
+NOON = 1_700_000_100_000_000_000
+"""Where five minutes begin."""
+MINUTE = 60 * 10**9
 EVERYTHING = 1 << 40
+NEVER = 1 << 60
+"""No id is that high."""
+AT_ONCE = 1_500
+"""What the model and its spool thin at once [B]."""
 
 
 @pytest.fixture
@@ -144,11 +151,26 @@ def test_steady_work_does_not_let_the_file_grow(path: Path) -> None:
 # Power cuts
 
 
+class Kept(NamedTuple):
+    body: bytes
+    lines: int
+    created: int
+    waits: set[str]
+    thinned: bool = False
+
+
+def third(bodies: Sequence[bytes]) -> tuple[bytes, int]:
+    """Thins to a third; what begins with an odd byte cannot be thinned."""
+    if any(body[:1] and body[0] % 2 for body in bodies):
+        return b"".join(bodies), 0
+    return b"".join(body[: len(body) // 3] for body in bodies), len(bodies)
+
+
 class SpoolAgainstModel(RuleBasedStateMachine):
     """The spool does what a dictionary of batches does, and a power cut changes nothing."""
 
     ids = Bundle("ids")
-    QUOTA = 5_000
+    QUOTA = 3_000
     folder: Path
 
     def __init__(self) -> None:
@@ -157,40 +179,97 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
         self.home.mkdir(parents=True)
         self.cuts = 0
-        self.model: dict[int, tuple[bytes, int, set[str]]] = {}
-        self.dropped = 0
+        self.model: dict[int, Kept] = {}
+        self.dropped = self.thinned = self.newest = 0
+        self.out: set[int] = set()
         self.sinks = {"site", "influx"}
+        self.asked = dict.fromkeys(self.sinks, (EVERYTHING, NEVER))
         self.spool = self._open()
 
     def _open(self) -> Spool:
-        return opened(self.home / "spool.db", *sorted(self.sinks), quota=self.QUOTA)
+        spool = Spool(self.home / "spool.db", sorted(self.sinks), self.QUOTA, third)
+        spool.open()
+        return spool
 
     @initialize(target=ids)
     def nothing_yet(self) -> object:
         return multiple()
 
-    @rule(target=ids, sizes=st.lists(st.integers(0, 2_500), max_size=4))
-    def append(self, sizes: list[int]) -> object:
+    @rule(target=ids, sizes=st.lists(st.integers(0, 600), max_size=8), minute=st.integers(0, 20))
+    def append(self, sizes: list[int], minute: int) -> object:
         batch = [(bytes([size % 251]) * size, size % 7) for size in sizes]
-        ids = self.spool.append(batch, NOON)
+        created = NOON + minute * MINUTE
+        ids = self.spool.append(batch, created)
         if not self.sinks:
             assert ids == []
             return multiple()
         for at, (body, lines) in zip(ids, batch, strict=True):
-            self.model[at] = (body, lines, set(self.sinks))
-        while sum(len(body) for body, _, _ in self.model.values()) > self.QUOTA and min(self.model) != ids[-1]:
-            self.dropped += self.model.pop(min(self.model))[1]
+            self.model[at] = Kept(body, lines, created, set(self.sinks))
+        if ids:
+            self.newest = ids[-1]
+            self._keep_quota()
         return multiple(*ids)
 
-    @rule(wanted=st.lists(ids, max_size=5), sink=st.sampled_from(["site", "influx"]))
-    def acknowledge(self, wanted: list[int], sink: str) -> None:
+    def _keep_quota(self) -> None:
+        while self._excess() > 0 and (group := self._thinnable()):
+            bodies = [self.model[at].body for at in group]
+            body, lines = third(bodies)
+            if len(body) >= sum(map(len, bodies)):
+                self.model |= {at: self.model[at]._replace(thinned=True) for at in group}
+                continue
+            first = self.model[group[0]]
+            self.thinned += sum(self.model.pop(at).lines for at in group) - lines
+            self.model[group[0] - THINNED] = Kept(body, lines, first.created, first.waits, thinned=True)
+        while self._excess() > 0 and min(self.model) != self.newest:
+            self.dropped += self.model.pop(min(self.model)).lines
+
+    def _excess(self) -> int:
+        return sum(len(kept.body) for kept in self.model.values()) - self.QUOTA
+
+    def _thinnable(self) -> list[int]:
+        """Of the oldest batches, as many as go together, and no part of five minutes if that can be."""
+        whole = [at for at, kept in sorted(self.model.items()) if not kept.thinned]
+        rest = list(dropwhile(self.out.__contains__, whole))
+        group: list[int] = []
+        for at in rest:
+            together = sum(len(self.model[one].body) for one in [*group, at]) <= AT_ONCE or not group
+            if at in self.out or at == self.newest or not together or self.model[at].waits != self.model[rest[0]].waits:
+                break
+            group.append(at)
+        spans = [self.model[at].created // (5 * MINUTE) for at in rest[: len(group) + 1]]
+        ends = [at for at in range(1, len(spans)) if spans[at - 1] != spans[at]]
+        stopped_by_newest = rest[len(group)] == self.newest
+        return group[: ends[-1]] if ends else [] if stopped_by_newest else group
+
+    def _pending(self, sink: str, max_bytes: int, after: int | None) -> list[int]:
+        found: list[int] = []
+        for at, kept in sorted(self.model.items()):
+            if sink in kept.waits and (after is None or at > after):
+                if found and sum(len(self.model[one].body) for one in [*found, at]) > max_bytes:
+                    break
+                found.append(at)
+        return found
+
+    @rule(
+        sink=st.sampled_from(["site", "influx"]),
+        max_bytes=st.integers(0, 2_000),
+        after=st.none() | ids | st.just(NEVER),
+    )
+    def ask(self, sink: str, max_bytes: int, after: int | None) -> None:
+        """From now on that is out for delivery."""
+        self.asked[sink] = (max_bytes, after)
+
+    @rule(wanted=st.lists(ids, max_size=5), oldest=st.integers(0, 2), sink=st.sampled_from(["site", "influx"]))
+    def acknowledge(self, wanted: list[int], oldest: int, sink: str) -> None:
+        """Late acknowledgements of what was dropped or thinned among them."""
         if sink not in self.sinks:
             return
+        wanted += sorted(self.model)[:oldest]
         self.spool.acknowledge(sink, wanted)
         for at in wanted:
             if at in self.model:
-                self.model[at][2].discard(sink)
-                if not self.model[at][2]:
+                self.model[at].waits.discard(sink)
+                if not self.model[at].waits:
                     del self.model[at]
 
     @rule()
@@ -208,40 +287,50 @@ class SpoolAgainstModel(RuleBasedStateMachine):
         self.home = after
         self.spool = self._open()
 
-    @rule(sinks=st.sets(st.sampled_from(["site", "influx"])))
-    def reconfigure(self, sinks: set[str]) -> None:
-        self.spool.close()
-        for at, (_, _, waits) in list(self.model.items()):
-            waits |= sinks - self.sinks
-            waits &= sinks
-            if not waits:
+    @rule(sinks=st.sets(st.sampled_from(["site", "influx"])), running=st.booleans())
+    def reconfigure(self, sinks: set[str], running: bool) -> None:
+        for at, kept in list(self.model.items()):
+            kept.waits.update(sinks - self.sinks)
+            kept.waits.intersection_update(sinks)
+            if not kept.waits:
                 del self.model[at]
         self.sinks = sinks
-        self.spool = self._open()
+        self.asked = {sink: self.asked.get(sink, (EVERYTHING, NEVER)) for sink in sinks}
+        if running:
+            self.spool.set_sinks(sorted(sinks))
+        else:
+            self.spool.close()
+            self.spool = self._open()
 
     @invariant()
     def same(self) -> None:
+        self.out = set()
         for sink in self.sinks:
-            expected = [(at, body) for at, (body, _, waits) in sorted(self.model.items()) if sink in waits]
+            expected = [(at, kept.body) for at, kept in sorted(self.model.items()) if sink in kept.waits]
             assert expected == [(batch.id, batch.body) for batch in self.spool.pending(sink, EVERYTHING)]
+            asked = self._pending(sink, *self.asked[sink])
+            assert asked == [batch.id for batch in self.spool.pending(sink, *self.asked[sink])]
+            self.out.update(asked)
         stats = self.spool.stats()
+        assert self.newest == self.spool.newest()
         assert len(self.model) == stats.batches
-        assert sum(len(body) for body, _, _ in self.model.values()) == stats.bytes
-        assert sum(lines for _, lines, _ in self.model.values()) == stats.lines
-        assert self.dropped == stats.dropped_lines
+        assert sum(len(kept.body) for kept in self.model.values()) == stats.bytes
+        assert sum(kept.lines for kept in self.model.values()) == stats.lines
+        assert (self.dropped, self.thinned) == (stats.dropped_lines, stats.thinned_lines)
         assert {
-            sink: sum(lines for _, lines, waits in self.model.values() if sink in waits) for sink in self.sinks
+            sink: sum(kept.lines for kept in self.model.values() if sink in kept.waits) for sink in self.sinks
         } == stats.waiting
 
     def teardown(self) -> None:
         self.spool.close()
 
 
-def test_spool_against_model(tmp_path: Path) -> None:
-    """Append, acknowledge, restart, reconfigure, cut the power in any order: nothing lost, nothing invented."""
+def test_spool_against_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Append, thin, acknowledge, restart, reconfigure, cut the power in any order: nothing lost, nothing invented."""
+    monkeypatch.setattr("dc_monitor.spool.THINNED_AT_ONCE", AT_ONCE)
     SpoolAgainstModel.folder = tmp_path / "model"
     SpoolAgainstModel.folder.mkdir()
-    SpoolAgainstModel.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+    SpoolAgainstModel.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
     SpoolAgainstModel.TestCase().runTest()
 
 
@@ -303,200 +392,3 @@ def test_a_killed_writer_leaves_everything_it_had_committed(path: Path) -> None:
             assert len(gone) - told.count("acknowledged\n") in (0, 1)  # one more may be done and not told
             assert all(kept[at] == written[at] for at in written if at not in gone)
             spool.acknowledge("site", list(kept))
-
-
-# Hostile files
-
-
-def half_a_spool(path: Path) -> None:
-    with closing(opened(path, "site")) as spool:
-        spool.append([(b"x" * 500_000, 1)], NOON)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-
-
-def zero_page_inside(path: Path) -> None:
-    with closing(opened(path, "site")) as spool:
-        spool.append([(b"x" * 500_000, 1)], NOON)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:8192] + bytes(8192) + whole[16384:])
-
-
-def foreign_database(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("CREATE TABLE accounts (name TEXT)")
-        db.commit()
-
-
-def empty_beside_a_log(path: Path) -> None:
-    path.touch()
-    path.with_name("spool.db-wal").write_bytes(b"log" * 1_000)
-
-
-HOSTILE: dict[str, Callable[[Path], object]] = {
-    "zero-filled": lambda path: path.write_bytes(bytes(65_536)),
-    "garbage": lambda path: path.write_bytes(bytes(range(256)) * 300),
-    "one byte": lambda path: path.write_bytes(b"\x53"),
-    "text": lambda path: path.write_text("# not a spool\n" * 100),
-    "only the header": lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(84)),
-    "truncated": half_a_spool,
-    "zero page inside": zero_page_inside,
-    "foreign database": foreign_database,
-    "empty beside a log": empty_beside_a_log,
-}
-
-
-@pytest.mark.parametrize("spoil", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_file_is_set_aside_with_a_sentence_and_work_begins_anew(
-    path: Path, spoil: Callable[[Path], object]
-) -> None:
-    """The agent starts whatever lies there, and destroys nothing."""
-    spoil(path)
-    before = path.read_bytes()
-    spool = Spool(path, ["site"])
-    with closing(spool):
-        (said,) = spool.open()
-        spool.append([(b"a 1\n", 1)], NOON)
-        (aside,) = (one for one in path.parent.glob("*set-aside-*Z") if one.is_file())
-
-        assert [b"a 1\n"] == bodies(spool, "site")
-        assert before == aside.read_bytes()
-        assert said.startswith(f"spool {path}: ")
-        assert said.endswith(f"; set aside as {aside.name}, and a new spool begins; what waited in it will not be sent")
-
-
-@pytest.mark.parametrize("spoil", [lambda path: None, lambda path: path.touch()], ids=["absent", "empty"])
-def test_nothing_to_set_aside_is_no_news(path: Path, spoil: Callable[[Path], object]) -> None:
-    """A first start says nothing."""
-    spoil(path)
-    spool = Spool(path, ["site"])
-    with closing(spool):
-        assert [] == spool.open()
-
-
-def test_a_second_damaged_file_in_the_same_second_gets_a_name_of_its_own(path: Path) -> None:
-    """Setting aside never overwrites what was set aside before."""
-    for content in (b"first " * 100, b"second " * 100):
-        path.write_bytes(content)
-        opened(path, "site").close()
-
-    assert {b"first " * 100, b"second " * 100} == {one.read_bytes() for one in path.parent.glob("*set-aside-*")}
-
-
-def test_a_newer_format_is_refused_and_stays_where_it_is(path: Path) -> None:
-    """After a downgrade the data must still be there for the newer version."""
-    opened(path, "site").close()
-    with closing(sqlite3.connect(path)) as db:
-        db.execute(f"PRAGMA user_version = {FORMAT + 1}")
-    spool = Spool(path, ["site"])
-    with pytest.raises(Refused, match=r"newer dc-monitor \(format 2, this one knows 1\); upgrade dc-monitor"):
-        spool.open()
-
-    assert [path] == list(path.parent.iterdir())
-
-
-def test_damage_found_at_work_is_told_and_healed_by_opening_again(path: Path) -> None:
-    """A page that went bad under a running agent costs what waited, not the agent."""
-    with closing(opened(path, "site")) as spool:
-        spool.append([(b"x" * 100_000, 1)] * 50, NOON)
-        spool.close()
-        spool.open()
-        size = path.stat().st_size
-        with path.open("r+b") as file:
-            file.seek(8_192)
-            file.write(b"\xff" * (size - 8_192))
-        with pytest.raises(Malformed, match="damaged"):
-            spool.pending("site", EVERYTHING)
-        (said,) = spool.open()
-        spool.append([(b"a 1\n", 1)], NOON)
-
-        assert "set aside as spool.db.set-aside-" in said
-        assert [b"a 1\n"] == bodies(spool, "site")
-
-
-def test_a_second_owner_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two agents on one spool would each send half."""
-    monkeypatch.setattr("dc_monitor.spool.BUSY_SECONDS", 0.05)
-    with (
-        closing(opened(path, "site")),
-        pytest.raises(Refused, match=r"another process has it open; is a second agent running\?"),
-    ):
-        Spool(path, ["site"]).open()
-
-
-def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
-    """An operator reads which folder, not a stack trace."""
-    (tmp_path / "file").touch()
-    with pytest.raises(DcMonitorError, match=r"cannot make the spool's folder .*/file/state: Not a directory"):
-        Spool(tmp_path / "file" / "state" / "spool.db", ["site"]).open()
-
-
-def test_a_folder_in_the_place_of_the_file_is_a_sentence(path: Path) -> None:
-    """Neither renamed nor a stack trace."""
-    path.mkdir()
-    with pytest.raises(DcMonitorError, match=r"cannot open the spool .*: unable to open database file"):
-        Spool(path, ["site"]).open()
-
-
-# A full disk
-
-FULL = """
-import resource, sys
-from pathlib import Path
-from dc_monitor.errors import DcMonitorError
-from dc_monitor.spool import Spool
-
-def room(size):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-spool = Spool(Path(sys.argv[1]), ["site"])
-spool.open()
-for number in range(10):
-    spool.append([(b"x" * 100_000, 1)], number)
-room(1_500_000)
-full = 0
-for number in range(10, 60):
-    try:
-        spool.append([(b"y" * 100_000, 1)], number)
-    except DcMonitorError as error:
-        full += 1
-        sentence = str(error)
-assert full, "the disk never was full"
-assert spool.stats().batches == 60 - full
-assert len(spool.pending("site", 1 << 40)) == 60 - full
-room(resource.RLIM_INFINITY)
-spool.acknowledge("site", [batch.id for batch in spool.pending("site")])
-spool.append([(b"z" * 100_000, 1)], 60)
-print(sentence)
-print([batch.created for batch in spool.pending("site", 1 << 40)], full)
-"""
-
-
-def test_a_full_disk_refuses_whole_batches_and_heals(path: Path) -> None:
-    """What did not fit raised a sentence and left no trace, what was there can be read; room again, work again."""
-    done = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=False)
-    assert "" == done.stderr
-    sentence, rest = done.stdout.splitlines()
-    kept = [int(one) for one in rest[1 : rest.index("]")].split(", ")]
-
-    assert sentence.startswith(f"cannot write the spool {path}: ")
-    assert kept == sorted(set(kept))
-    assert 60 == kept[-1]
-    with closing(opened(path, "site")) as spool:
-        assert kept == [batch.created for batch in spool.pending("site", EVERYTHING)]
-
-
-def test_a_commit_waits_for_the_disk(path: Path) -> None:
-    """No test can cut the power, so this one asks SQLite whether it flushes at every commit (2 is FULL)."""
-    with closing(opened(path, "site")) as spool:
-        assert spool._db is not None
-        assert [(2,)] == spool._db.execute("PRAGMA synchronous").fetchall()
-
-
-def test_the_file_says_whose_it_is(path: Path) -> None:
-    """`file` and `sqlite3` tell a spool from any other database."""
-    opened(path, "site").close()
-    with closing(sqlite3.connect(path)) as db:
-        assert [(APPLICATION_ID,)] == db.execute("PRAGMA application_id").fetchall()
-        assert [(FORMAT,)] == db.execute("PRAGMA user_version").fetchall()
-        assert [("wal",)] == db.execute("PRAGMA journal_mode").fetchall()

@@ -1,7 +1,10 @@
-"""Spool → sink: one request at a time, oldest first, for as long as it takes.
+"""Spool → sink: one request at a time, for as long as it takes.
+
+What is new goes before what is old: whatever came since the last attempt is live, everything older is back-fill, and
+a sink that is behind gets a request of either in turn. So the page is up to date while the past is filled in.
 
 A server that is away is asked again after 1 s, then ever more rarely up to once a minute, and never given up. The log
-gets a line when that begins, when its kind changes, and when it is over.
+gets a line when that begins, when its kind changes, when it is over, and when the past is filled in.
 """
 
 import asyncio
@@ -10,7 +13,7 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dc_monitor.agent.store import Store
 from dc_monitor.agent.words import counted, duration
@@ -44,6 +47,14 @@ class Sink(Protocol):
         ...
 
 
+class _Backfill(NamedTuple):
+    """How far it is: since when on the monotonic clock, and what was sent."""
+
+    since: float
+    requests: int = 0
+    lines: int = 0
+
+
 class Delivery:
     """One sink's way out of the spool."""
 
@@ -54,6 +65,9 @@ class Delivery:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sink {sink.name}")
         self._came = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._edge: int | None = None  # ids up to this one were there at the last attempt, or at the start
+        self._live_next = True
+        self._backfill: _Backfill | None = None
         self._tries = 0
         self._kind = ""
         self._since = 0.0
@@ -94,8 +108,9 @@ class Delivery:
     async def _round(self) -> float | None:
         """One request; seconds until the next, None when there is nothing to send."""
         name = self._sink.name
+        began = self._clock.monotonic()
         try:
-            batches = _first_lines(await self._store.pending(name, LARGEST_BODY))
+            batches, old = await self._next()
             if not batches:
                 return None
             body = b"".join(batch.body for batch in batches)
@@ -103,14 +118,37 @@ class Delivery:
             await self._store.settle(name, [batch.id for batch in batches], rejected, self._clock.now())
         except DcMonitorError as error:
             return await self._missed(error)
+        lines = sum(batch.lines for batch in batches)
         if self._tries:
-            await self._recovered(sum(batch.lines for batch in batches))
+            await self._recovered(lines)
+        if old:
+            since, requests, before = self._backfill or _Backfill(began)
+            self._backfill = _Backfill(since, requests + 1, before + lines)
         if rejected:
             self._say_rejected(rejected)
         return 0.0
 
+    async def _next(self) -> tuple[Sequence[Batch], bool]:
+        """What to send next, and whether it is back-fill."""
+        name = self._sink.name
+        if self._edge is None:
+            self._edge = await self._store.newest()
+        if self._live_next:
+            edge, self._edge = self._edge, await self._store.newest()
+            batches = _first_lines(await self._store.pending(name, LARGEST_BODY, after=edge))
+            if batches:
+                self._live_next = False
+                return batches, False
+        self._live_next = True
+        batches = _first_lines(await self._store.pending(name, LARGEST_BODY))
+        old = bool(batches) and batches[0].id <= self._edge
+        if not old:
+            self._caught_up()
+        return batches, old
+
     async def _missed(self, error: DcMonitorError) -> float:
         self._tries += 1
+        self._live_next, self._backfill = True, None
         if isinstance(error, Busy):
             pause = error.retry_after * (1.0 + 0.1 * random.random())  # noqa: S311 # keeps many agents apart
         elif isinstance(error, Refused):
@@ -131,6 +169,13 @@ class Delivery:
         waited = counted(await self._waiting() + sent, "line")
         LOG.info('sink "%s" takes data again after %s; %s had waited', self._sink.name, lasted, waited)
         self._tries, self._kind = 0, ""
+
+    def _caught_up(self) -> None:
+        backfill, self._backfill = self._backfill, None
+        if backfill and backfill.requests > 1:
+            lasted = duration(self._clock.monotonic() - backfill.since)
+            lines = counted(backfill.lines, "line")
+            LOG.info('sink "%s" has caught up: %s that had waited were sent in %s', self._sink.name, lines, lasted)
 
     async def _waiting(self) -> int:
         try:

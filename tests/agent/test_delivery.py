@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from dc_monitor.agent.delivery import Delivery
 from dc_monitor.agent.store import Store
 from dc_monitor.errors import DcMonitorError, Refused, Unreachable
 from dc_monitor.sinks.lineprotocol import Busy, Rejected
-from dc_monitor.spool import Spool
+from dc_monitor.spool import Batch, Spool
 
 
 class FakeSink:
@@ -24,6 +25,7 @@ class FakeSink:
         self.clock = clock
         self.trouble: Callable[[], DcMonitorError] | None = None
         self.never: bytes = b"\0"
+        self.sees: Callable[[bytes], object] = lambda body: None
         self.asked: list[float] = []
         self.bodies: list[bytes] = []
         self.closed = False
@@ -32,6 +34,7 @@ class FakeSink:
         self.asked.append(self.clock.monotonic())
         if self.trouble is not None:
             raise self.trouble()
+        self.sees(body)
         lines = body.splitlines(keepends=True)
         self.bodies.append(b"".join(line for line in lines if self.never not in line))
         return [Rejected(line, "type conflict") for line in lines if self.never in line]
@@ -70,6 +73,14 @@ class Stage:
             delivery.wake()
 
 
+def leave(path: Path, *bodies: bytes) -> None:
+    """What an earlier agent left in the spool."""
+    spool = Spool(path / "spool.db", ["site"])
+    spool.open()
+    spool.append([(body, body.count(b"\n")) for body in bodies], NOON)
+    spool.close()
+
+
 def away() -> Unreachable:
     return Unreachable("http://site:8427 is not reachable: Connection refused")
 
@@ -94,10 +105,7 @@ def test_what_waited_before_the_start_is_sent_first(tmp_path: Path) -> None:
 
     async def scene(clock: VirtualClock) -> list[bytes]:
         sink = FakeSink(clock)
-        spool = Spool(tmp_path / "spool.db", ["site"])
-        spool.open()
-        spool.append([(b"a 1\n", 1)], NOON)
-        spool.close()
+        leave(tmp_path, b"a 1\n")
         async with Stage(tmp_path, clock, sink):
             await clock.sleep(0.1)
             return sink.bodies
@@ -227,13 +235,127 @@ def test_requests_have_a_reasonable_length(tmp_path: Path) -> None:
 
     async def scene(clock: VirtualClock) -> list[int]:
         sink = FakeSink(clock)
-        async with Stage(tmp_path, clock, sink) as stage:
-            await stage.append(*[b"a 1\n" * 1_000] * 12)
-            await stage.append(b"b 1\n" * 9_000)
+        leave(tmp_path, *[b"a 1\n" * 1_000] * 12, b"b 1\n" * 9_000)
+        async with Stage(tmp_path, clock, sink):
             await clock.sleep(1.0)
             return [body.count(b"\n") for body in sink.bodies]
 
     assert [5_000, 5_000, 2_000, 9_000] == play(scene)
+
+
+# New before old
+
+
+def test_what_is_new_does_not_wait_behind_a_backlog(tmp_path: Path) -> None:
+    """Strictly in turn: after a week away the page is right within a second, and the past is filled in beside it."""
+
+    async def scene(clock: VirtualClock) -> list[bytes]:
+        sink = FakeSink(clock)
+        leave(tmp_path, *[b"old 1\n" * 5_000] * 4)
+        async with Stage(tmp_path, clock, sink) as stage:
+            loop, numbers = asyncio.get_running_loop(), iter(range(3))
+
+            def goes_on(body: bytes) -> None:
+                if body.startswith(b"old") and (number := next(numbers, None)) is not None:
+                    loop.call_soon_threadsafe(asyncio.ensure_future, stage.append(b"new %d\n" % number))
+
+            sink.sees = goes_on
+            await clock.sleep(1.0)
+            return [body.splitlines()[0] for body in sink.bodies]
+
+    assert [b"old 1", b"new 0", b"old 1", b"new 1", b"old 1", b"new 2", b"old 1"] == play(scene)
+
+
+@pytest.mark.parametrize("attempts", [5, 6])
+def test_after_an_outage_the_newest_readings_come_first(tmp_path: Path, attempts: int) -> None:
+    """What came since the last attempt is live; what was tried and failed is the past."""
+
+    async def scene(clock: VirtualClock) -> tuple[int, list[list[bytes]]]:
+        sink = FakeSink(clock)
+        sink.trouble = away
+        number = tried = asked = 0
+        async with Stage(tmp_path, clock, sink) as stage:
+            while not sink.bodies:
+                if asked < len(sink.asked) <= attempts:
+                    asked, tried = len(sink.asked), number
+                if asked == attempts:
+                    sink.trouble = None
+                await stage.append(b"a %d\n" % number)
+                number += 1
+                await clock.sleep(1.0)
+        return tried, [body.splitlines() for body in sink.bodies]
+
+    tried, (live, past, *_) = play(scene)
+    assert [b"a %d" % number for number in range(tried, tried + len(live))] == live
+    assert [b"a %d" % number for number in range(tried)] == past[:tried]
+
+
+def test_more_news_than_a_request_holds_joins_the_past(tmp_path: Path) -> None:
+    """The next live request is again about what is new, not about what is an hour old."""
+
+    async def scene(clock: VirtualClock) -> list[bytes]:
+        sink = FakeSink(clock)
+        sink.trouble = away
+        async with Stage(tmp_path, clock, sink) as stage:
+            await stage.append(b"a 1\n")
+            await clock.sleep(300.0)
+            await stage.append(*[b"b %d\n" % number * 5_000 for number in range(3)])
+            loop, news = asyncio.get_running_loop(), iter([b"c 1\n"])
+
+            def goes_on(body: bytes) -> None:
+                if line := next(news, None):
+                    loop.call_soon_threadsafe(asyncio.ensure_future, stage.append(line))
+
+            sink.trouble, sink.sees = None, goes_on
+            await clock.sleep(61.0)
+            return [body.splitlines()[-1] for body in sink.bodies]
+
+    assert [b"b 0", b"a 1", b"c 1", b"b 1", b"b 2"] == play(scene)
+
+
+def test_when_the_past_is_filled_in_that_is_said_with_how_long_it_took(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operator who reads of an outage reads of its end, and of the end of its consequences."""
+    caplog.set_level(logging.INFO)
+
+    async def scene(clock: VirtualClock) -> None:
+        sink = FakeSink(clock)
+        sink.trouble = away
+        async with Stage(tmp_path, clock, sink) as stage:
+            await stage.append(*[b"a 1\n" * 1_000] * 30)
+            await clock.sleep(7_200.0)
+            sink.trouble, sink.sees = None, lambda _: clock.stall(20.0)
+            await clock.sleep(300.0)
+            for _ in range(10):  # and then there is nothing to say
+                await stage.append(b"b 1\n")
+                await clock.sleep(60.0)
+
+    play(scene)
+    _, back, caught_up = caplog.messages
+    assert back.startswith('sink "site" takes data again after 2 h')
+    assert back.endswith("; 30,000 lines had waited")
+    assert 'sink "site" has caught up: 30,000 lines that had waited were sent in 2 min' == caught_up
+
+
+def test_a_backlog_that_was_gone_at_once_is_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An outage of a minute has two lines, not three."""
+    caplog.set_level(logging.INFO)
+
+    async def scene(clock: VirtualClock) -> None:
+        sink = FakeSink(clock)
+        sink.trouble = away
+        async with Stage(tmp_path, clock, sink) as stage:
+            await stage.append(b"a 1\n")
+            await clock.sleep(60.0)
+            sink.trouble = None
+            await clock.sleep(120.0)
+
+    play(scene)
+    assert 2 == len(caplog.messages)
+
+
+# The end
 
 
 def test_stopping_gives_a_server_one_more_chance_and_does_not_wait_for_it(tmp_path: Path) -> None:
@@ -259,10 +381,10 @@ def test_a_spool_that_cannot_be_read_is_tried_again(tmp_path: Path, caplog: pyte
     class Moody(Spool):
         moody = True
 
-        def pending(self, sink: str, max_bytes: int = 1 << 20) -> list:
+        def pending(self, *args: Any, **kwargs: Any) -> list[Batch]:
             if self.moody:
                 raise DcMonitorError("cannot read the spool x: disk I/O error")
-            return super().pending(sink, max_bytes)
+            return super().pending(*args, **kwargs)
 
     async def scene(clock: VirtualClock) -> list[bytes]:
         sink = FakeSink(clock)
