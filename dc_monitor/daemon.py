@@ -2,7 +2,9 @@
 
 import logging
 import os
+import resource
 import socket
+import time
 from contextlib import suppress
 
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
@@ -18,6 +20,18 @@ def notify(state: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel, suppress(OSError):
         channel.setblocking(False)
         channel.sendto(state.encode(), address)
+
+
+def notify_reloading() -> None:
+    """Tell that files are read again; `READY=1` says when that is over, whatever came of it."""
+    notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1_000}")
+
+
+def allow_many_files() -> None:
+    """Take all descriptors that may be had: 1,024 is the usual first offer, and each device needs one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def log_to_stderr() -> None:

@@ -88,7 +88,7 @@ class Pipeline:
         self._came.set()
 
     async def run(self) -> None:
-        """Commit until stopped; what is left then is committed too."""
+        """Commit until stopped; what is left then is committed too, or said to be lost."""
         while not self._stopping.is_set():
             await self._came.wait()
             await self._commit()
@@ -97,6 +97,9 @@ class Pipeline:
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
         await self._commit()
+        if self._held:
+            lost = counted(sum(lines for _, lines in self._held), "line")
+            LOG.error("the spool cannot be written; lost with this stop: %s in memory", lost)
 
     def stop(self) -> None:
         """Ask `run` to come to its end."""

@@ -4,6 +4,7 @@ import asyncio
 import math
 import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from dc_monitor.agent.words import duration
@@ -16,6 +17,8 @@ SHARE_OF_INTERVAL = 0.9
 """A poll that takes a larger share of its interval is given up."""
 OPEN_SECONDS = 60.0
 """Learning what a device has may take longer than its interval: slow network cards walk for a minute [s]."""
+COMFORTABLE_SHARE = 0.5
+"""A device that cannot be read in its interval is read in one so long that its poll takes this share of it."""
 CLOSE_SECONDS = 2.0
 
 _STOPS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
@@ -27,7 +30,8 @@ class Outcome:
 
     `time` is when it began (nanoseconds UTC), `seconds` how long it took; `reason` is "" or one of `unreachable
     refused malformed partial`; `failures` holds a sentence for each part that was not answered; `retries` are the
-    questions asked again.
+    questions asked again; `missed` are the points of the grid that a device which answers was not read at, because
+    this poll or the agent was late.
     """
 
     device: str
@@ -39,6 +43,7 @@ class Outcome:
     failures: Sequence[str] = ()
     reason: str = ""
     retries: int = 0
+    missed: int = 0
 
     @property
     def up(self) -> bool:
@@ -50,42 +55,63 @@ class Poller:
     """Reads one device; a failure closes it, and the next poll opens it anew.
 
     `make` gives a fresh collector. `interval` is what the configuration says [s]; without it the profile's advice
-    counts, then `default`.
+    counts, then `default`. Each opening waits for its `turn`, which counts neither as time of the poll nor as failure.
+
+    Attributes
+    ----------
+    took : how long the last reading of all values took, without the opening. [s]
+    called : set when somebody wants a poll before the next one is due; whoever waits for that may look at it.
     """
 
     def __init__(
-        self, device: str, make: Callable[[], Collector], clock: Clock, interval: float | None, default: float
+        self,
+        device: str,
+        make: Callable[[], Collector],
+        clock: Clock,
+        interval: float | None,
+        default: float,
+        turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
         self.device = device
+        self.took = 0.0
+        self.called = asyncio.Event()
         self._make = make
         self._clock = clock
         self._wanted = interval
         self._default = default
+        self._turn = turn
         self._collector: Collector | None = None
         self._info = DeviceInfo("unknown")
+        self._stretch = 1
+        self._reading = self._retired = False
+
+    @property
+    def wanted(self) -> float:
+        """Seconds between two polls, as far as known: the configuration's, the profile's or the default."""
+        return self._wanted or self._info.interval or self._default
 
     @property
     def interval(self) -> float:
-        """Seconds between two polls, as far as known."""
-        return self._wanted or self._info.interval or self._default
+        """The same as far as the device can bear it: a multiple, where one poll takes longer than that."""
+        return self.wanted * self._stretch
+
+    @property
+    def retired(self) -> bool:
+        """Whether no further poll is wanted."""
+        return self._retired
+
+    def retire(self) -> bool:
+        """Ask for no further poll; whether one is under way."""
+        self._retired = True
+        return self._reading
 
     async def poll(self) -> Outcome:
         """One round; every failure is an outcome, nothing is raised but a cancellation."""
-        began, time = self._clock.monotonic(), self._clock.now()
-        readings: Sequence[Reading] = ()
-        failures: Sequence[str] = ()
-        reason, retries = "", 0
-        try:
-            readings, failures, retries = await self._read()
-            reason = "partial" if failures else ""
-        except _STOPS:
-            raise
-        except BaseException as error:  # a panic inside a library of Rust is no Exception
-            reason, sentence = _told(error)
-            failures = (sentence if _names(sentence, self.device) else f"{self.device}: {sentence}",)
-            await self.close()
-        seconds = self._clock.monotonic() - began
-        return Outcome(self.device, time, seconds, self.interval, self._info, readings, failures, reason, retries)
+        self.called.clear()
+        if self._collector is not None:
+            return await self._poll()
+        async with self._turn():
+            return await self._poll()
 
     async def close(self) -> None:
         """Give the device back, in whatever state it is; may be called twice."""
@@ -100,6 +126,26 @@ class Poller:
         except BaseException:  # noqa: S110 # there is nothing left to lose
             pass
 
+    async def _poll(self) -> Outcome:
+        began, time = self._clock.monotonic(), self._clock.now()
+        readings: Sequence[Reading] = ()
+        failures: Sequence[str] = ()
+        reason, retries = "", 0
+        self._reading = True
+        try:
+            readings, failures, retries = await self._read()
+            reason = "partial" if failures else ""
+        except _STOPS:
+            raise
+        except BaseException as error:  # a panic inside a library of Rust is no Exception
+            reason, sentence = _told(error)
+            failures = (sentence if _names(sentence, self.device) else f"{self.device}: {sentence}",)
+            await self.close()
+        finally:
+            self._reading = False
+        seconds = self._clock.monotonic() - began
+        return Outcome(self.device, time, seconds, self.interval, self._info, readings, failures, reason, retries)
+
     async def _read(self) -> Poll:
         deadline = SHARE_OF_INTERVAL * self.interval
         if self._collector is None:
@@ -109,12 +155,23 @@ class Poller:
                 if self._collector is None:
                     self._collector = self._make()
                     self._info = await self._collector.open()
+                began = self._clock.monotonic()
                 poll = await self._collector.collect()
         except TimeoutError as error:
             if not limit.expired():
                 raise
             raise TimeoutError(f"not read to the end in {duration(deadline)}") from error
+        self._pace(self._clock.monotonic() - began)
         return poll._replace(readings=[reading for reading in poll.readings if math.isfinite(reading.value)])
+
+    def _pace(self, took: float) -> None:
+        """Only the poll that opens a device is given time enough to learn that its interval is too short."""
+        self.took = took
+        comfortable = COMFORTABLE_SHARE * self.wanted
+        if took > SHARE_OF_INTERVAL * self.interval:
+            self._stretch = math.ceil(took / comfortable)
+        elif self._stretch > 1 and took <= comfortable:
+            self._stretch = 1
 
 
 def _names(sentence: str, device: str) -> bool:

@@ -1,189 +1,174 @@
-"""The agent as a service: everything put together, started in order, stopped in reverse.
+"""The agent as a service: everything put together, started in order, stopped in reverse, changed while it runs.
 
 devices → schedule → outcomes → lines → spool → sinks, and the last values on `/metrics`. Without `[send]` there is no
 spool: `/metrics` and `jsonlines` serve alone.
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import partial
 from traceback import extract_tb
-from typing import Any
 
 from dc_monitor.agent import registry
-from dc_monitor.agent.delivery import Delivery
-from dc_monitor.agent.pipeline import Lines, Pipeline
-from dc_monitor.agent.poller import Outcome, Poller
-from dc_monitor.agent.schedule import keep_polling
+from dc_monitor.agent.fleet import Fleet
+from dc_monitor.agent.intake import Intake
+from dc_monitor.agent.plan import Change, Credentials, Factory, Plan, left_for_a_start
 from dc_monitor.agent.selfwatch import SelfWatch
+from dc_monitor.agent.sending import Sending
 from dc_monitor.agent.store import Store
+from dc_monitor.agent.tasks import Tasks, end
 from dc_monitor.agent.words import counted
 from dc_monitor.clock import Clock, SystemClock
-from dc_monitor.config.model import Config, Device, Send
-from dc_monitor.contract import CollectorFactory
-from dc_monitor.daemon import log_to_stderr, notify
-from dc_monitor.errors import ConfigError
+from dc_monitor.config.model import Config
+from dc_monitor.daemon import allow_many_files, log_to_stderr, notify, notify_reloading
+from dc_monitor.errors import DcMonitorError
 from dc_monitor.sinks.jsonlines import JsonLines
-from dc_monitor.sinks.lineprotocol import LineProtocolSink
 from dc_monitor.sinks.prometheus import LastValues, MetricsServer
 from dc_monitor.spool import Spool
+from dc_monitor.thinning import thin
 
 LOG = logging.getLogger(__name__)
 
 SPOOL_FILE = "spool.db"
-LAST_CHANCE_SECONDS = 5.0
-"""How long a stopping agent waits for its servers; what is not sent by then waits in the spool [s]."""
+COLLECT_GARBAGE_AT = (50_000, 20, 100)
+"""Two thousand devices are a million objects that stay: walking them as often as Python does by itself takes a tenth of
+the agent's time and holds the event loop up for 0.1 s."""
 
-Credentials = Callable[[str], Mapping[str, Any]]
-Factory = Callable[[str], CollectorFactory]
+Files = Callable[[], tuple[Config, Credentials]]
+"""Reads the files a person gave; raises `DcMonitorError`."""
 
 
-def run_agent(config: Config, load_credentials: Credentials, factory: Factory = registry.factory) -> int:
+def run_agent(
+    config: Config, load_credentials: Credentials, factory: Factory = registry.factory, read: Files | None = None
+) -> int:
     """Run until SIGTERM or SIGINT; 0 after a clean stop, 1 after a fault of our own.
 
-    Raises `ConfigError` or another `DcMonitorError` when it cannot start.
+    `read` reads configuration and credentials again when SIGHUP asks for it. Raises `ConfigError` or another
+    `DcMonitorError` when it cannot start.
     """
     log_to_stderr()
-    agent = Agent(config, load_credentials, factory, SystemClock())
+    allow_many_files()
+    gc.set_threshold(*COLLECT_GARBAGE_AT)
+    agent = Agent(config, load_credentials, factory, SystemClock(), read)
     return asyncio.run(agent.run(asyncio.Event()))
 
 
 class Agent:
     """Checks everything that can be checked without a device when it is made; `run` does the work."""
 
-    def __init__(self, config: Config, load_credentials: Credentials, factory: Factory, clock: Clock) -> None:
-        if not config.device:
-            raise ConfigError("no [[device]]: there is nothing to read")
-        if not config.send and config.agent.metrics is None and not config.agent.jsonlines:
-            raise ConfigError("nobody would see the readings: add [send], or metrics or jsonlines to [agent]")
-        self._config = config
+    def __init__(
+        self,
+        config: Config,
+        load_credentials: Credentials,
+        factory: Factory,
+        clock: Clock,
+        read: Files | None = None,
+    ) -> None:
         self._clock = clock
-        self._pollers = [_poller(device, config, load_credentials, factory, clock) for device in config.device]
-        self._sinks = [_sink(send, load_credentials) for send in config.send]
+        self._factory = factory
+        self._read = read
+        self._reload = asyncio.Event()
+        self._plan = self._planned(config, load_credentials)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Work until `stop` is set or a signal asks for it; the exit code."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        if self._read:
+            loop.add_signal_handler(signal.SIGHUP, self._hung_up, stop, sys.stderr.isatty())
+        tasks = Tasks(failed=stop.set)
         async with AsyncExitStack() as stack:
-            tasks = await self._start(stack)
+            await self._start(stack, tasks)
             notify("READY=1")
-            LOG.info("reading %s of site %s", counted(len(self._pollers), "device"), self._config.site.name)
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
+            LOG.info("reading %s of site %s", counted(len(self._plan.devices), "device"), self._plan.config.site.name)
+            await stop.wait()
             notify("STOPPING=1")
-            faults = [fault for task in tasks if task.done() and (fault := task.exception())]
-        for fault in faults:
+        for fault in tasks.faults:
             at = extract_tb(fault.__traceback__)[-1]
             LOG.critical("the agent stops, by a fault of its own: %r at %s:%s", fault, at.filename, at.lineno)
         LOG.info("stopped")
-        return 1 if faults else 0
+        return 1 if tasks.faults else 0
 
-    async def _start(self, stack: AsyncExitStack) -> Sequence[asyncio.Task[None]]:
+    def _hung_up(self, stop: asyncio.Event, had_terminal: bool) -> None:
+        """SIGHUP asks for a reload, unless it comes from the terminal's end: nobody would find the agent again."""
+        ended = had_terminal and not sys.stderr.isatty()
+        (stop if ended else self._reload).set()
+
+    async def _start(self, stack: AsyncExitStack, tasks: Tasks) -> None:
         """Start everything, from the disk up to the devices; `stack` stops it in reverse."""
-        config, clock = self._config, self._clock
-        site = config.site.name
-        places = {device.name: {"site": site, "room": device.room, "rack": device.rack} for device in config.device}
-        lines = Lines(site, places)
-        tasks: list[asyncio.Task[None]] = []
+        plan, clock = self._plan, self._clock
+        agent, site = plan.config.agent, plan.config.site.name
 
-        store = await self._open_store(stack)
-        deliveries = [Delivery(sink, store, clock) for sink in self._sinks] if store else []
-        pipeline = Pipeline(store, clock, [one.wake for one in deliveries]) if store else None
+        sending = None
+        if plan.sinks or (agent.state_path / SPOOL_FILE).exists():  # a position that is lost must be said
+            sending = Sending(await self._open_store(stack), clock, tasks)
+        store, pipeline = (sending.store, sending.pipeline) if sending else (None, None)
         last = LastValues(clock.monotonic)
         watch = SelfWatch(site, socket.gethostname(), clock, store, pipeline)
-        if config.agent.metrics is not None:
-            server = MetricsServer(config.agent.metrics.host, config.agent.metrics.port, [last, watch])
+        if agent.metrics is not None:
+            server = MetricsServer(agent.metrics.host, agent.metrics.port, [last, watch])
             stack.callback(server.close)
-            LOG.info("metrics on http://%s:%d/metrics", config.agent.metrics.host, server.port)
-        jsonlines = JsonLines(config.agent.jsonlines, site) if config.agent.jsonlines else None
+            LOG.info("metrics on http://%s:%d/metrics", agent.metrics.host, server.port)
+        jsonlines = JsonLines(agent.jsonlines, site) if agent.jsonlines else None
         if jsonlines:
             stack.callback(jsonlines.close)
 
-        def took(outcome: Outcome) -> None:
-            body, count = lines.encode(outcome)
-            if pipeline:
-                pipeline.put(body, count)
-            last.take(
-                outcome.device,
-                places[outcome.device],
-                outcome.readings,
-                seconds=outcome.seconds,
-                reason=outcome.reason,
-                interval=outcome.interval,
-            )
-            if jsonlines:
-                jsonlines.take(outcome.readings)
-            watch.take(outcome)
+        if sending:
+            sending.start(plan.sinks.values())
+            stack.push_async_callback(sending.stop)
+        fleet = Fleet(clock, Intake(site, pipeline, last, jsonlines, watch), tasks)
+        stack.push_async_callback(fleet.stop)
+        await fleet.change(plan.devices)
+        beside = [tasks.begin(watch.run(partial(notify, "WATCHDOG=1")))]
+        if self._read:
+            beside.append(tasks.begin(self._reload_when_asked(self._read, fleet, sending)))
+        stack.push_async_callback(end, beside)
 
-        if deliveries:
-            tasks += [asyncio.create_task(one.run()) for one in deliveries]
-            stack.push_async_callback(_last_chance, deliveries, list(tasks))
-        if pipeline:
-            committing = asyncio.create_task(pipeline.run())
-            stack.push_async_callback(_flush, pipeline, committing)
-            tasks.append(committing)
-        reading = [asyncio.create_task(keep_polling(poller, clock, took)) for poller in self._pollers]
-        reading.append(asyncio.create_task(watch.run(partial(notify, "WATCHDOG=1"))))
-        stack.push_async_callback(_cancel, reading)
-        return tasks + reading
-
-    async def _open_store(self, stack: AsyncExitStack) -> Store | None:
-        """The spool where something is sent, or was once: a position that is lost must be said."""
-        path = self._config.agent.state_path / SPOOL_FILE
-        if not self._sinks and not path.exists():
-            return None
-        store = Store(Spool(path, [sink.name for sink in self._sinks], self._config.agent.spool_quota))
+    async def _open_store(self, stack: AsyncExitStack) -> Store:
+        agent = self._plan.config.agent
+        store = Store(Spool(agent.state_path / SPOOL_FILE, list(self._plan.sinks), agent.spool_quota, thin))
         stack.push_async_callback(store.close)
         await store.open()
         return store
 
+    async def _reload_when_asked(self, read: Files, fleet: Fleet, sending: Sending | None) -> None:
+        thread = ThreadPoolExecutor(1, thread_name_prefix="reload")
+        try:
+            while True:
+                await self._reload.wait()
+                self._reload.clear()
+                notify_reloading()
+                try:
+                    plan = await asyncio.get_running_loop().run_in_executor(thread, lambda: self._planned(*read()))
+                except DcMonitorError as error:
+                    LOG.error("not reloaded, everything goes on as before: %s", error)
+                except Exception as error:  # such as a third party's collector that finds no words for a bad address
+                    kind = type(error).__name__
+                    LOG.error("not reloaded, everything goes on as before: a fault of our own (%s)", kind)
+                else:
+                    await self._change_to(plan, fleet, sending)
+                notify("READY=1")
+        finally:
+            thread.shutdown(wait=False)
 
-async def _last_chance(deliveries: Sequence[Delivery], tasks: Sequence[asyncio.Task[None]]) -> None:
-    for delivery in deliveries:
-        delivery.stop()
-    _, late = await asyncio.wait(tasks, timeout=LAST_CHANCE_SECONDS)
-    for delivery in deliveries:
-        delivery.abort()
-    await _cancel(late)
+    async def _change_to(self, plan: Plan, fleet: Fleet, sending: Sending | None) -> None:
+        for sentence in left_for_a_start(self._plan.config, plan.config):
+            LOG.warning("reload: %s", sentence)
+        devices, sinks = await fleet.change(plan.devices), Change()
+        if sending:
+            sinks = await sending.change(plan.sinks)
+        elif plan.sinks:
+            LOG.warning("reload: [send] begins at a restart only: without it this agent was started without a spool")
+        told = "; ".join(filter(None, (devices.told("device"), sinks.told("sink"))))
+        LOG.info("reloaded: %s", told or "nothing changed")
 
-
-async def _flush(pipeline: Pipeline, committing: asyncio.Task[None]) -> None:
-    pipeline.stop()
-    await asyncio.wait([committing])
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]] | set[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _poller(device: Device, config: Config, load: Credentials, factory: Factory, clock: Clock) -> Poller:
-    scheme = device.address.partition("://")[0]
-    make = partial(factory(scheme), device.target(clock, load(device.credentials)))
-    make()  # opens nothing; an address it cannot use is told now
-    return Poller(device.name, make, clock, device.interval, config.agent.interval)
-
-
-def _sink(send: Send, load: Credentials) -> LineProtocolSink:
-    name = send.name or send.url
-    token = load(send.token).get("token", "")
-    if send.token and not token:
-        raise ConfigError(f'credentials "{send.token}" hold no token, which [send] "{name}" needs')
-    return LineProtocolSink(
-        name,
-        send.url,
-        token=token,
-        credentials=send.token,
-        org=send.org,
-        bucket=send.bucket,
-        ca_file=send.ca_file,
-        timeout=send.timeout,
-    )
+    def _planned(self, config: Config, load_credentials: Credentials) -> Plan:
+        return Plan.of(config, load_credentials, self._factory, self._clock)

@@ -157,6 +157,20 @@ def test_stopping_commits_what_is_left(tmp_path: Path) -> None:
     spool.close()
 
 
+def test_a_stop_while_the_disk_fails_says_what_is_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Memory ends with the process, and that is no secret."""
+
+    async def scene(clock: VirtualClock) -> None:
+        async with Stage(tmp_path, clock) as stage:
+            stage.spool.full = True
+            for number in range(30):
+                stage.pipeline.put(b"a %d\n" % number, 1)
+                await clock.sleep(1.0)
+
+    play(scene)
+    assert "the spool cannot be written; lost with this stop: 30 lines in memory" == caplog.messages[-1]
+
+
 def test_while_the_disk_fails_lines_wait_in_memory_and_are_written_afterwards(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,6 +3,10 @@
 import asyncio
 import logging
 import math
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import datetime
 from itertools import pairwise
 
 import pytest
@@ -13,6 +17,7 @@ from agent.fakes import FakeDevice, Panic
 from agent.virtual_time import VirtualClock, play, until
 from dc_monitor.agent.poller import Outcome, Poller
 from dc_monitor.agent.schedule import keep_polling, next_due, patience, spread
+from dc_monitor.clock import NANOSECONDS
 from dc_monitor.contract import DeviceInfo
 from dc_monitor.errors import Malformed, Refused, Unreachable
 
@@ -109,24 +114,49 @@ def test_after_a_stall_polls_are_not_piled_up() -> None:
     assert pytest.approx([round(one) for one in on_grid]) == on_grid
 
 
-def test_a_step_of_the_wall_clock_moves_no_poll() -> None:
-    """Readings carry the new time, schedules do not care."""
+@pytest.fixture
+def in_france(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time of Europe/Paris, whatever the machine's."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Paris")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_france")
+@pytest.mark.parametrize(
+    ("start", "step"),
+    [
+        ("2026-07-01T12:00:00Z", -3_600.0),
+        ("2026-07-01T12:00:00Z", 86_400.0 * 365),
+        ("2026-07-01T22:00:00Z", 9 * 3_600.0),
+        ("2026-03-29T00:59:30Z", 0.0),
+        ("2026-10-25T00:59:30Z", 0.0),
+    ],
+    ids=["set back an hour", "set forward a year", "the machine slept all night", "summer time begins", "and ends"],
+)
+def test_the_wall_clock_moves_no_poll(start: str, step: float) -> None:
+    """Readings carry the time it shows, schedules do not care; nothing counts as missed."""
 
     async def scene(clock: VirtualClock) -> tuple[list[float], list[Outcome]]:
+        clock.step(datetime.fromisoformat(start).timestamp() - clock.now() / NANOSECONDS)
         device = FakeDevice("pdu-1", clock)
         took: list[Outcome] = []
 
-        async def step() -> None:
+        async def stepping() -> None:
             await clock.sleep(33.0)
-            clock.step(-3_600.0)
+            clock.step(step)
             await asyncio.Event().wait()
 
-        await until(clock, 100.0, polling(device, clock, took), step())
+        await until(clock, 100.0, polling(device, clock, took), stepping())
         return device.polls, took
 
     polls, took = play(scene)
+    passed = [(after.time - before.time) / NANOSECONDS for before, after in pairwise(took[1:])]
     assert {INTERVAL} == set(gaps(polls[1:]))
-    assert min(after.time - before.time for before, after in pairwise(took)) < -3_000 * 10**9
+    assert {0} == {outcome.missed for outcome in took}
+    assert sorted({INTERVAL, INTERVAL + step}) == sorted({round(one, 3) for one in passed})
 
 
 def test_one_deadline_a_cycle() -> None:
@@ -148,6 +178,132 @@ def test_one_deadline_a_cycle() -> None:
     assert ("unreachable", ("pdu-1: not read to the end in 9 s",)) == (late.reason, late.failures)
     assert 9.0 == pytest.approx(late.seconds)
     assert 1 <= device.closed
+
+
+def test_whatever_a_device_that_answers_was_not_read_at_is_counted() -> None:
+    """Polls made and points missed make up the whole grid, whether the agent stalled or the device was slow."""
+
+    async def scene(clock: VirtualClock) -> tuple[list[Outcome], FakeDevice]:
+        device = FakeDevice("pdu-1", clock)
+        took: list[Outcome] = []
+
+        async def trouble() -> None:
+            for stalled in (75.0, 6.0, 13.0, 9.0):
+                await clock.sleep(61.0)
+                clock.stall(stalled)
+            await asyncio.Event().wait()
+
+        await until(clock, 600.0, polling(device, clock, took), trouble())
+        return took, device
+
+    took, device = play(scene)
+    grid = round((device.polls[-1] - device.polls[1]) / INTERVAL) + 1
+    assert grid == len(took[1:]) + sum(outcome.missed for outcome in took)
+    assert {1, 7} <= {outcome.missed for outcome in took}
+
+
+@pytest.mark.parametrize(
+    ("slow", "slow_open", "fault"),
+    [(8.5, 0.0, None), (0.0, 45.0, None), (0.0, 0.0, unreachable), (1e9, 0.0, None)],
+    ids=["answers just in time", "takes long to open", "is dead", "hangs"],
+)
+def test_nothing_is_missed_where_nobody_was_late(slow: float, slow_open: float, fault: object) -> None:
+    """A device that does not answer, or not yet, has its own word for that."""
+
+    async def scene(clock: VirtualClock) -> list[Outcome]:
+        device = FakeDevice("pdu-1", clock, slow=slow, slow_open=slow_open, fault=fault)  # type: ignore[arg-type]
+        took: list[Outcome] = []
+        await until(clock, 600.0, polling(device, clock, took))
+        return took
+
+    assert {0} == {outcome.missed for outcome in play(scene)}
+
+
+def test_a_device_slower_than_its_interval_is_read_in_a_longer_one(caplog: pytest.LogCaptureFixture) -> None:
+    """Every third point instead of a failure every second time; told once, and again when it is quick again."""
+    caplog.set_level(logging.INFO)
+
+    async def scene(clock: VirtualClock) -> tuple[list[float], list[float], list[Outcome]]:
+        device = FakeDevice("pdu-1", clock, slow=14.0)
+        took: list[Outcome] = []
+        task = asyncio.ensure_future(polling(device, clock, took))
+        await clock.sleep(3_600.0)
+        slow, device.slow = list(device.polls), 4.0
+        await clock.sleep(600.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return slow, device.polls[len(slow) :], took
+
+    slow, quick, took = play(scene)
+    assert {3 * INTERVAL} == set(gaps(slow[1:]))
+    assert {INTERVAL} == set(gaps(quick[1:]))
+    assert ({True}, {0}) == ({outcome.up for outcome in took}, {outcome.missed for outcome in took})
+    assert [
+        "pdu-1: Acme P-1, 1 reading every 30 s",
+        "pdu-1 cannot be read every 10 s, a poll takes 14 s; read every 30 s from now on",
+        "pdu-1 is read every 10 s again, a poll takes 4 s",
+    ] == caplog.messages
+
+
+def test_a_device_that_becomes_slow_is_learnt_when_it_is_opened_anew() -> None:
+    """One poll is lost to find out, and no other."""
+
+    async def scene(clock: VirtualClock) -> list[Outcome]:
+        device = FakeDevice("pdu-1", clock)
+        took: list[Outcome] = []
+        task = asyncio.ensure_future(polling(device, clock, took))
+        await clock.sleep(100.0)
+        device.slow = 14.0
+        await clock.sleep(1_000.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return took
+
+    took = play(scene)
+    assert 1 == len([outcome for outcome in took if not outcome.up])
+    assert 3 * INTERVAL == took[-1].interval
+
+
+def test_waiting_for_the_turn_to_be_opened_is_no_time_of_the_poll() -> None:
+    """Neither its duration nor its deadline, and no failure; a device that is open waits for nobody."""
+    waited: list[float] = []
+
+    async def scene(clock: VirtualClock) -> tuple[list[Outcome], list[float]]:
+        @asynccontextmanager
+        async def turn() -> AsyncIterator[None]:
+            waited.append(clock.monotonic())
+            await clock.sleep(90.0)
+            yield
+
+        device = FakeDevice("pdu-1", clock, slow=0.5)
+        took: list[Outcome] = []
+        poller = Poller("pdu-1", device, clock, INTERVAL, 60.0, turn)
+        await until(clock, 150.0, keep_polling(poller, clock, took.append))
+        return took, device.polls
+
+    took, polls = play(scene)
+    assert 1 == len(waited)
+    assert polls[0] >= 90.0
+    assert ({True}, {0.5}, {0}) == tuple({getattr(one, name) for one in took} for name in ("up", "seconds", "missed"))
+    assert {INTERVAL} == set(gaps(polls[1:]))
+
+
+def test_a_retired_poller_ends_the_poll_it_is_in() -> None:
+    """What is on its way is taken, then the device is given back and not asked again."""
+
+    async def scene(clock: VirtualClock) -> tuple[bool, list[Outcome], FakeDevice]:
+        device = FakeDevice("pdu-1", clock, slow=3.0)
+        took: list[Outcome] = []
+        poller = Poller("pdu-1", device, clock, INTERVAL, 60.0)
+        task = asyncio.ensure_future(keep_polling(poller, clock, took.append))
+        while not device.polls:
+            await clock.sleep(0.5)
+        reading = poller.retire()
+        await task
+        return reading, took, device
+
+    reading, took, device = play(scene)
+    assert (True, [True], 1, 1) == (reading, [one.up for one in took], len(device.polls), device.closed)
 
 
 def test_learning_a_slow_device_may_take_longer_than_its_interval() -> None:
@@ -249,6 +405,18 @@ def test_a_dead_device_is_asked_more_rarely_and_on_its_grid_again_once_it_answer
     assert [20.0, 40.0, 80.0, 100.0, 100.0, 100.0] == gaps(dead[1:])[:6]
     assert {INTERVAL} == set(gaps(alive))
     assert alive[0] - dead[-1] <= 100.0
+
+
+def test_a_device_that_hangs_is_left_alone_as_long_as_one_that_refuses() -> None:
+    """Patience counts from the end of a poll that took a minute: else it would be asked all the time."""
+
+    async def scene(clock: VirtualClock) -> list[float]:
+        device = FakeDevice("pdu-1", clock, slow=1e9)
+        await until(clock, 1_200.0, polling(device, clock, []))
+        return device.polls
+
+    took = 60.0
+    assert [20.0, 40.0, 80.0, 100.0] == [round(gap - took, -1) for gap in gaps(play(scene))[1:5]]
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,7 @@ def test_every_reading_taken_before_a_stop_is_on_the_disk(config: Setting) -> No
 
 def test_a_server_that_hangs_does_not_hold_up_a_stop(config: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     """It gets a short last chance; then its request is cut off, and what it had not acknowledged stays."""
-    monkeypatch.setattr("dc_monitor.agent.service.LAST_CHANCE_SECONDS", 0.2)
+    monkeypatch.setattr("dc_monitor.agent.sending.LAST_CHANCE_SECONDS", 0.2)
     settings = parse(config.file.read_bytes() + b"timeout = 60\n")
 
     async def briefly() -> int:
