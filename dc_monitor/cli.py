@@ -21,6 +21,10 @@ COMMANDS = {
     "check": "validate the configuration, read everything once, say what is possible and what is missing",
 }
 
+CHECK_CODES = (
+    "Exit codes: 0 all is well; 1 something did not answer or is not possible; 2 the configuration cannot be used."
+)
+
 
 def parser() -> argparse.ArgumentParser:
     """The whole grammar; nothing heavy is imported for it."""
@@ -45,6 +49,10 @@ def parser() -> argparse.ArgumentParser:
         add[name].add_argument(
             "--credentials-file", type=Path, metavar="FILE", help="TOML file of mode 0600 that holds the secrets"
         )
+    add["check"].add_argument(
+        "--offline", action="store_true", help="ask nobody: only what can be known without a network or a device"
+    )
+    add["check"].epilog = CHECK_CODES
     for name in ("read", "check"):
         add[name].add_argument("--json", action="store_true", help="print one JSON document")
     return root

@@ -93,8 +93,8 @@ def test_check_says_what_is_possible_and_what_would_be_better(files: Callable[[s
 
     assert 0 == done.returncode, done.stderr + done.stdout
     assert "PUE: possible, category 1, interim" in done.stdout
-    assert 'better:  meter "it": say its accuracy class' in done.stdout
-    assert "better:  category 2 needs IT energy measured at the rack PDUs" in done.stdout
+    assert "better:  Write the accuracy class of it into the configuration" in done.stdout
+    assert "better:  Category 1: IT energy is measured at the UPS output. Meters in the rack PDUs would" in done.stdout
 
 
 def test_check_in_json_is_one_document(files: Callable[[str], Path]) -> None:

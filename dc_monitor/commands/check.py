@@ -1,217 +1,132 @@
-"""`dc-monitor check`: everything read once; what was recognised, what becomes possible, what is missing."""
+"""`dc-monitor check`: everything looked at and asked once; what was recognised, what is possible, what is missing.
+
+What can be known without a network comes first; a configuration that fails there asks nobody.
+"""
 
 import argparse
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
-from dc_monitor.agent.registry import factory
+from dc_monitor.agent import registry
+from dc_monitor.agent.plan import Factory, Plan
 from dc_monitor.clock import Clock, SystemClock
+from dc_monitor.commands.check_devices import Progress, ask_all
+from dc_monitor.commands.check_machine import look_around, try_sink
+from dc_monitor.commands.check_meters import judge
+from dc_monitor.commands.check_result import DeviceResult, Part, Result, SinkResult
+from dc_monitor.commands.check_told import told
 from dc_monitor.commands.files import configuration
-from dc_monitor.config.model import Config, Device
-from dc_monitor.errors import DcMonitorError
+from dc_monitor.config.model import Config, Receive
+from dc_monitor.errors import ConfigError, DcMonitorError
 from dc_monitor.readings import Reading
-from dc_monitor.topology import Meter, Topology, category, contains
 
 Credentials = Callable[[str], Mapping[str, Any]]
-OPEN_AND_POLL_SECONDS = 60.0
-WATTS = ("power", "energy")
-
-
-@dataclass(frozen=True)
-class DeviceResult:
-    """What one device said, or why it did not."""
-
-    name: str
-    address: str
-    ok: bool
-    kind: str = "unknown"
-    what: str = ""
-    why: str = ""
-    readings: int = 0
-    seconds: float = 0.0
-    problems: Sequence[str] = ()
-    left_out: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class MeterResult:
-    """Whether a meter of the power chain finds its watts."""
-
-    name: str
-    role: str
-    reads: str
-    ok: bool
-    watts: float | None = None
-    method: str = ""
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class FigureResult:
-    """Whether a figure becomes possible, how well, and what would make it possible or better."""
-
-    kpi: str
-    possible: bool
-    category: int | None = None
-    status: str = ""
-    missing: Sequence[str] = ()
-    better: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Result:
-    """All of it; `ok` when every device answered in full and every meter found its watts."""
-
-    ok: bool
-    devices: Sequence[DeviceResult]
-    meters: Sequence[MeterResult]
-    figures: Sequence[FigureResult]
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what was found; 0 only if all is well."""
-    config, credentials = configuration(args)
-    result = asyncio.run(check(config, credentials, SystemClock()))
-    print(json.dumps(asdict(result), ensure_ascii=False, indent=2) if args.json else "\n".join(told(result)))
-    return 0 if result.ok else 1
-
-
-async def check(config: Config, credentials: Credentials, clock: Clock) -> Result:
-    """Poll every device once, all at the same time, and hold the meters of every site against what came."""
-    polled = await asyncio.gather(*(_poll(device, credentials, clock) for device in config.device))
-    devices = [result for result, _ in polled]
-    readings = [reading for _, readings in polled for reading in readings]
-    kinds = {device.name: device.kind for device in devices}
-    now = clock.now()
-    meters: list[MeterResult] = []
-    figures: list[FigureResult] = []
-    for site in config.sites:
-        tree = config.topology(site.name)
-        found = [_meter(meter, readings, kinds, now) for meter in tree.meters if meter.role(now)]
-        meters += found
-        figures.append(_pue(tree, {one.name: one for one in found}, kinds, now))
-    ok = all(device.ok and not device.problems for device in devices) and all(meter.ok for meter in meters)
-    return Result(ok, devices, meters, figures)
-
-
-async def _poll(device: Device, credentials: Credentials, clock: Clock) -> tuple[DeviceResult, list[Reading]]:
-    result = DeviceResult(device.name, device.address, ok=False)
-    began = clock.monotonic()
-    collector = None
+    """Print what was found; 0 only if all is well, 2 if the configuration cannot be used."""
+    clock = SystemClock()
     try:
-        target = device.target(clock, credentials(device.credentials))
-        collector = factory(device.address.partition("://")[0])(target)
-        async with asyncio.timeout(OPEN_AND_POLL_SECONDS):
-            info = await collector.open()
-            readings, failures, _ = await collector.collect()
-    except TimeoutError:
-        return replace(result, problems=[f"not read to the end in {OPEN_AND_POLL_SECONDS:.0f} s"]), []
+        config, credentials = configuration(args)
+    except ConfigError as error:
+        result = Result(args.offline, problems=[str(error)])
+    else:
+        result = check(config, credentials, clock, offline=args.offline)
+    for problem in result.problems:
+        print(f"dc-monitor check: {problem}", file=sys.stderr)
+    if args.json:
+        print(json.dumps(result.document(), ensure_ascii=False, indent=2))
+    elif not result.problems:
+        print("\n".join(told(result)))
+    return result.exit_code
+
+
+def check(
+    config: Config, credentials: Credentials, clock: Clock, offline: bool, factory: Factory = registry.factory
+) -> Result:
+    """Look at everything the file speaks of, and, unless `offline`, ask everybody once."""
+    credentials = cache(credentials)
+    site = not config.device or config.receive != Receive()
+    problems = [*_device_problems(config, credentials, factory, clock)]
+    plan: Plan | None = None
+    if config.device and not problems:
+        try:
+            plan = Plan.of(config, credentials, factory, clock)
+        except DcMonitorError as error:
+            problems.append(str(error))
+    problems += _site_problems(config, credentials) if site else ()
+    if problems:
+        return Result(offline, problems=problems)
+    if offline:
+        devices = [DeviceResult(device.name, device.address, ok=True) for device in config.device]
+        meters, figures, hints = judge(config, {}, [], clock.now())
+        return Result(offline, (), devices, meters, figures, machine=[*_nothing_said(config)], hints=hints)
+    return asyncio.run(_ask(config, plan, site, clock))
+
+
+async def _ask(config: Config, plan: Plan | None, site: bool, clock: Clock) -> Result:
+    """Devices first, servers and machine afterwards; blocking questions on threads."""
+    found: dict[str, DeviceResult] = {}
+    readings: list[Reading] = []
+    sinks: list[SinkResult] = []
+    if plan:
+        found, readings = await ask_all(plan.devices, clock, Progress(len(plan.devices), sys.stderr))
+        trials = (asyncio.to_thread(try_sink, one, config.receive.listen) for one in plan.sinks.values())
+        sinks += await asyncio.gather(*trials)
+    around = await asyncio.to_thread(lambda: list(look_around(config, plan is not None, site, clock)))
+    meters, figures, hints = judge(config, found, readings, clock.now())
+    return Result(
+        False,
+        (),
+        list(found.values()),
+        meters,
+        figures,
+        sinks,
+        [*(one for one in around if isinstance(one, Part)), *_nothing_said(config)],
+        [*hints, *(one for one in around if isinstance(one, str))],
+    )
+
+
+def _device_problems(config: Config, credentials: Credentials, factory: Factory, clock: Clock) -> Iterator[str]:
+    """Of every device, where the agent would stop at the first; credentials that cannot be had are told once."""
+    lost: set[str] = set()
+    for device in config.device:
+        if device.credentials in lost:
+            continue
+        try:
+            table = credentials(device.credentials)
+        except DcMonitorError as error:
+            lost.add(device.credentials)
+            yield str(error)
+            continue
+        try:
+            factory(device.address.partition("://")[0])(device.target(clock, table))
+        except DcMonitorError as error:
+            sentence = str(error)
+            yield sentence if sentence.startswith(f"{device.name}:") else f"{device.name}: {sentence}"
+
+
+def _site_problems(config: Config, credentials: Credentials) -> Iterator[str]:
+    """What would keep `dc-monitor site` from starting with this file on this machine."""
+    try:
+        from dc_monitor.site.service import write_token  # brings numpy and aiohttp, where they are installed
+    except ModuleNotFoundError as error:
+        yield f"the site needs the package {error.name}; install it with: pip install 'dc-monitor[site]'"
+        return
+    try:
+        write_token(config, credentials)
     except DcMonitorError as error:
-        return replace(result, problems=[str(error)]), []
-    finally:
-        if collector is not None:
-            await collector.close()
-    what = " ".join(filter(None, (info.vendor, info.model, info.firmware))) or "unknown make"
-    return (
-        replace(
-            result,
-            ok=not failures,
-            kind=info.kind,
-            what=f"{what} ({', '.join(info.profiles)})" if info.profiles else what,
-            why=info.why,
-            readings=len(readings),
-            seconds=round(clock.monotonic() - began, 3),
-            problems=failures,
-            left_out=info.left_out,
-        ),
-        readings,
-    )
+        yield str(error)
 
 
-def _meter(meter: Meter, readings: Sequence[Reading], kinds: Mapping[str, str], now: int) -> MeterResult:
-    role = meter.role(now) or ""
-    if meter.declared or meter.reads is None:
-        likely = meter.declared.likely if meter.declared else None
-        return MeterResult(meter.name, role, "declared", ok=True, watts=likely, method="declared")
-    device, point = meter.reads
-    result = MeterResult(meter.name, role, f"{device}/{point}", ok=True)
-    if device not in kinds:
-        return replace(result, method="read by another agent")
-    here = [one for one in readings if one.series.device == device and one.series.quantity in WATTS]
-    wanted = [one for one in here if one.series.point in (point, f"{point}/total")] or [
-        one for one in here if one.series.level == "phase" and contains(point, one.series.point)
-    ]
-    if not wanted:
-        points = sorted({one.series.point for one in here})
-        seen = f"it has watts at: {', '.join(points)}" if points else "it told no watts at all"
-        return replace(result, ok=False, problem=f'"{device}" has no power or energy at "{point}"; {seen}')
-    watts = [one for one in wanted if one.series.quantity == "power"]
-    methods = sorted({one.series.method for one in wanted})
-    ratio = meter.ratio(now) or 1.0
-    return replace(
-        result, watts=ratio * sum(one.value for one in watts) if watts else None, method=" and ".join(methods)
-    )
-
-
-def _pue(tree: Topology, found: Mapping[str, MeterResult], kinds: Mapping[str, str], now: int) -> FigureResult:
-    missing, better = [], []
-    categories: list[int | None] = []
-    estimated = False
-    for role, name in (("total", "total energy of the room"), ("it", "energy of the IT equipment")):
-        members = tree.of_role(role, now)
-        if not members:
-            missing.append(f'no [[meter]] has role = "{role}" ({name})')
-        for meter in members:
-            result = found[meter.name]
-            estimated = estimated or result.method in ("declared", "estimated")
-            if not result.ok:
-                missing.append(f'meter "{meter.name}" ({name}): {result.problem}')
-            if meter.accuracy is None and not meter.declared:
-                better.append(f'meter "{meter.name}": say its accuracy class (class = 1.0), or 5 % may be assumed')
-            if result.method == "estimated":
-                better.append(f'meter "{meter.name}" is estimated; a device that measures watts would be surer')
-            if role == "it":
-                categories.append(category(meter, kinds.get(meter.reads[0], "unknown") if meter.reads else "unknown"))
-    if missing:
-        return FigureResult("pue", possible=False, missing=missing)
-    lowest = None if None in categories else min(one for one in categories if one is not None)
-    if lowest is None:
-        better.append('say where IT energy is measured: measured_at = "ups-output", "pdu-output" or "it-input"')
-    elif lowest < 3:
-        better.append(
-            f"category {lowest + 1} needs IT energy measured at {('the rack PDUs', 'their outlets')[lowest - 1]}"
+def _nothing_said(config: Config) -> Iterator[Part]:
+    if not config.device and not config.meter and config.receive == Receive():
+        yield Part(
+            "file",
+            False,
+            "nothing is written yet: for an agent add [[device]] and [send], for a site [receive] and [[meter]]",
         )
-    return FigureResult("pue", True, lowest, "estimated" if estimated else "interim", missing, better)
-
-
-def told(result: Result) -> Iterator[str]:
-    """The result as lines for a person."""
-    yield f"Devices ({len(result.devices)})"
-    for device in result.devices:
-        mark = "ok  " if device.ok else "FAIL"
-        told_as = f"{device.what}, {device.readings} readings in {device.seconds:.2f} s" if device.what else ""
-        yield f"  {mark} {device.name:16} {told_as or device.address}"
-        if device.why:
-            yield f"         {device.why}"
-        yield from (f"         {problem}" for problem in device.problems)
-        yield from (f"         left out: {sentence}" for sentence in device.left_out)
-    if result.meters:
-        yield f"Meters ({len(result.meters)})"
-    for meter in result.meters:
-        watts = f"{meter.watts:,.0f} W".replace(",", " ") if meter.watts is not None else ""
-        mark = "ok  " if meter.ok else "FAIL"
-        yield f"  {mark} {meter.name:16} {meter.role:6} {watts:>10}  {meter.reads}  {meter.method}"
-        if meter.problem:
-            yield f"         {meter.problem}"
-    yield "Figures"
-    for figure in result.figures:
-        if figure.possible:
-            where = f"category {figure.category}" if figure.category else "category unknown"
-            yield f"  {figure.kpi.upper()}: possible, {where}, {figure.status}"
-        else:
-            yield f"  {figure.kpi.upper()}: not possible yet"
-        yield from (f"    missing: {sentence}" for sentence in figure.missing)
-        yield from (f"    better:  {sentence}" for sentence in figure.better)
