@@ -5,11 +5,11 @@ Yields  whatever the profiles name, each value stamped with its own answer's tim
 Needs   a read-only community or SNMPv3 user that sees the vendor's MIB.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from collectors.plausible import believed
 from collectors.snmp import engines
-from collectors.snmp.ask import SYS_UPTIME, Asker, Round, Told
+from collectors.snmp.ask import SYS_UPTIME, TRIES, Asker, Round, Told
 from collectors.snmp.catalogue import catalogue, named, remarks
 from collectors.snmp.discover import Discovery, Walked, join, settle, some
 from collectors.snmp.endpoint import endpoint
@@ -29,6 +29,11 @@ TICKS = 100
 WRAP = 2**32
 """sysUpTime starts again at 0 there, after 497 days."""
 
+ASK_ON = 3_600.0
+"""A value that went away is asked for so long before it is no longer expected. [s]"""
+LOOK_AGAIN = 86_400.0
+"""So often a device is learnt anew: somebody may have plugged a probe in. [s]"""
+
 
 class SnmpCollector:
     """One device over SNMP. Raises `ConfigError` for an address, credentials or profiles it cannot use.
@@ -46,6 +51,8 @@ class SnmpCollector:
         self._known = Who()
         self._cells: list[Cell] = []
         self._oids: list[str] = []
+        self._missing: dict[str, float] = {}
+        self._learn_again = 0.0
         self._ladders: dict[str, list[Ladder]] = {}
         self._uptime = Series(target.device, "agent", "uptime", "sensor", SYS_UPTIME)
         self._last_uptime: Told | None = None
@@ -74,19 +81,28 @@ class SnmpCollector:
         """Read every value once; raises when nothing at all was answered."""
         retries = self._asker.retries
         try:
-            if self._stale:
-                await self._discover()
-            answered = await self._asker.ask(self._oids)
+            answered = await self._ask()
         except (Unreachable, Refused, Malformed) as error:
             raise self._sentence(error) from error
         failures = self._failures(answered)
-        self._stale = self._restarted(answered.told) or len(failures) > bool(answered.unanswered)
+        self._stale = bool(answered.refused or {cell.oid for cell in self._gone(answered)} - self._missing.keys())
         readings, _, doubts = self._readings(answered.told, whole=not failures)
         return Poll(readings, (*failures, *doubts), self._asker.retries - retries)
 
     async def close(self) -> None:
         """Give back the socket."""
         await self._session.close()
+
+    async def _ask(self) -> Round:
+        """One round, by rows learnt since the agent started last: after a restart their numbers mean something else."""
+        for _ in range(TRIES):
+            if self._stale or self._target.clock.monotonic() >= self._learn_again:
+                await self._discover()
+            answered = await self._asker.ask(self._oids)
+            if not self._restarted(answered.told):
+                return answered
+            self._stale = True
+        raise Unreachable("it restarts again and again")
 
     async def _recognise(self, known: Sequence[Profile], told: dict[str, Told], walked: Walked) -> list[Profile]:
         """The profiles the device speaks; only those are probed that its sysObjectID does not deny."""
@@ -111,15 +127,17 @@ class SnmpCollector:
         for profile in self._profiles:
             root = join(profile.root, profile.beside if profile.kind in kinds else "")
             kinds.add(profile.kind)
-            found = await discovery.cells(profile, root)
-            candidates += found
-            steps = {cell.series: cell.multiply / cell.divide for cell in found}
+            its = await discovery.cells(profile, root)
+            candidates += its
+            steps = {cell.series: cell.multiply / cell.divide for cell in its}
             for one in profile.estimate:
                 ladder = Ladder(device, join(root, one.point), join(root, one.side), rating, steps)
                 ladders.setdefault(one.side, []).append(ladder)
         answered = await self._asker.ask_all(_oids(candidates))
-        self._cells, left_out = settle(candidates, answered.told)
-        self._oids = [oid for oid in _oids(self._cells) if oid in answered.told]
+        cells, left_out = settle(candidates, answered.told)
+        missing = self._still_missing(answered, {(cell.series.point, cell.series.quantity) for cell in cells})
+        self._oids = [oid for oid in _oids(cells) if oid in answered.told] + _oids(missing)
+        self._cells = cells + missing
         self._ladders, self._stale = ladders, False
         self._last_uptime = answered.told.get(SYS_UPTIME)
         speaking = {cell.profile for cell in self._cells}
@@ -128,6 +146,21 @@ class SnmpCollector:
             left_out.append(f"answered with an error: {some(answered.refused)}")
         _, remarks, doubts = self._readings(answered.told, whole=True)
         return [*discovery.left_out, *left_out, *remarks, *doubts]
+
+    def _still_missing(self, answered: Round, found: Collection[tuple[str, str]]) -> list[Cell]:
+        """What was read once is asked for a while: a card that starts has half its rows, the rest a moment later."""
+        now = self._target.clock.monotonic()
+        missing = [
+            cell
+            for cell in self._cells
+            if (cell.series.point, cell.series.quantity) not in found
+            and cell.oid not in answered.told
+            and cell.oid not in answered.refused
+            and now < self._missing.get(cell.oid, now) + ASK_ON
+        ]
+        self._missing = {cell.oid: self._missing.get(cell.oid, now) for cell in missing}
+        self._learn_again = min([now + LOOK_AGAIN, *(since + ASK_ON for since in self._missing.values())])
+        return missing
 
     def _readings(self, told: Mapping[str, Told], whole: bool) -> tuple[list[Reading], list[str], list[str]]:
         """The readings of one round, a sentence for what was estimated, and one for what physics does not allow.
@@ -161,8 +194,7 @@ class SnmpCollector:
 
     def _failures(self, answered: Round) -> list[str]:
         """A sentence for each part of the poll that brought nothing."""
-        lost = {*answered.unanswered, *answered.refused}
-        gone = [cell.name for cell in self._cells if cell.oid not in answered.told and cell.oid not in lost]
+        gone = [cell.name for cell in self._gone(answered)]
         where = f"of {len(self._cells)} values of {self._target.device} ({self._endpoint})"
         return [
             f"{len(missing)} {where}: {what}, {missing[0]} first"
@@ -173,6 +205,11 @@ class SnmpCollector:
             )
             if missing
         ]
+
+    def _gone(self, answered: Round) -> list[Cell]:
+        """The cells the agent has no longer."""
+        lost = {*answered.unanswered, *answered.refused}
+        return [cell for cell in self._cells if cell.oid not in answered.told and cell.oid not in lost]
 
     def _restarted(self, told: Mapping[str, Told]) -> bool:
         """Whether sysUpTime fell without having come round: then row numbers may mean something else."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from collectors.snmp import SnmpCollector
+from dc_monitor.clock import ManualClock
 from dc_monitor.contract import DeviceInfo, Poll, Rating
 from dc_monitor.errors import ConfigError, Malformed, Unreachable
 from dc_monitor.readings import Reading
@@ -178,19 +179,70 @@ def test_a_poll_asks_only_for_what_the_device_has() -> None:
     with_device("pdu-by-outlet", steps)
 
 
-def test_a_value_that_went_away_is_counted_once_and_then_no_longer_expected() -> None:
-    """The poll that misses it says so; the next one learns the device anew."""
+def test_a_value_that_went_away_is_missed_for_an_hour_and_then_no_longer_expected() -> None:
+    """Every poll that misses it says so, until the device is taken for one that has not got it."""
+    clock = ManualClock()
 
     async def steps(agent: SmallAgent, collector: SnmpCollector) -> None:
         await collector.open()
         agent.remove(f"{OUTLET_WATTS}.2")
         first, second = await collector.collect(), await collector.collect()
+        clock.advance(3_600)
+        third = await collector.collect()
 
-        assert 1 == len(first.failures)
-        assert "no longer there, outlet/2 power first" in first.failures[0]
-        assert "outlet/2 power" not in values(first)
-        assert 643.0 == values(first)["outlet/1 power"]
-        assert () == second.failures
+        for poll in (first, second):
+            assert 1 == len(poll.failures)
+            assert "no longer there, outlet/2 power first" in poll.failures[0]
+            assert "outlet/2 power" not in values(poll)
+            assert 643.0 == values(poll)["outlet/1 power"]
+        assert () == third.failures
+
+    with_device("pdu-by-outlet", steps, clock=clock)
+
+
+def test_rows_that_come_back_are_read_again() -> None:
+    """A card that starts shows half its table, and the rest a moment later: nothing is forgotten for that."""
+
+    async def steps(agent: SmallAgent, collector: SnmpCollector) -> None:
+        await collector.open()
+        whole = dict(agent.values)
+        before = values(await collector.collect())
+        agent.remove(f"{OUTLET_WATTS}.2")
+        for _ in range(3):
+            assert "outlet/2 power" not in values(await collector.collect())
+        agent.values = whole
+        poll = await collector.collect()
+        assert ((), before.keys()) == (poll.failures, values(poll).keys())
+
+    with_device("pdu-by-outlet", steps)
+
+
+def test_what_is_plugged_in_later_is_found_within_a_day() -> None:
+    """A new outlet of the table, without a restart of anything."""
+    clock = ManualClock()
+
+    async def steps(agent: SmallAgent, collector: SnmpCollector) -> None:
+        await collector.open()
+        agent.put(f"{OUTLET_WATTS}.9", 77)
+        assert "outlet/9 power" not in values(await collector.collect())
+        clock.advance(86_400)
+        assert 77.0 == values(await collector.collect())["outlet/9 power"]
+
+    with_device("pdu-by-outlet", steps, clock=clock)
+
+
+def test_a_restart_in_mid_poll_gives_no_value_of_the_old_rows() -> None:
+    """Rows renumbered by the restart would stand at each other's points."""
+
+    async def steps(agent: SmallAgent, collector: SnmpCollector) -> None:
+        agent.put("1.3.6.1.2.1.1.3.0", 10_000_000)
+        await collector.open()
+        agent.put(f"{OUTLET_WATTS}.1", 5)
+        agent.put("1.3.6.1.2.1.1.3.0", 100)
+        asked = len(agent.requests)
+        poll = await collector.collect()
+        assert 5.0 == values(poll)["outlet/1 power"]
+        assert len(agent.requests) - asked > 10  # learnt anew before anything is told
 
     with_device("pdu-by-outlet", steps)
 
@@ -341,12 +393,15 @@ def test_half_a_poll_is_not_estimated_from() -> None:
     async def steps(agent: SmallAgent, collector: SnmpCollector) -> None:
         await collector.open()
         agent.remove("1.3.6.1.4.1.318.1.1.1.4.3.2.0")
-        first, second = await collector.collect(), await collector.collect()
+        first, _ = await collector.collect(), await collector.collect()
+        clock.advance(3_600)
+        second = await collector.collect()
         assert (1, 0) == (len(first.failures), len(second.failures))
         assert "output/total power" not in values(first)
         assert "output/total power" in values(second)
 
-    with_device("ups-without-watts", steps)
+    clock = ManualClock()
+    with_device("ups-without-watts", steps, clock=clock)
 
 
 @pytest.mark.parametrize("garbage", [b"\xff" * 1500, b"nonsense"], ids=["panic", "nonsense"])

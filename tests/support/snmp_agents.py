@@ -46,6 +46,8 @@ class SmallAgent(asyncio.DatagramProtocol):
     lose : how many of the next requests get no answer.
     times : send every answer so often.
     late : answer the request before this one first (a stale answer), then this one.
+    delay : seconds an answer takes; longer than the deadline, it comes when the next one is waited for.
+    foreign : the answer carries the id of another request.
     requests : OIDs of each request, in order of arrival.
     """
 
@@ -56,7 +58,8 @@ class SmallAgent(asyncio.DatagramProtocol):
         self.garbage: bytes | None = None
         self.most = self.longest = self.cut = 10_000
         self.poison: set[str] = set()
-        self.times, self.lose = 1, 0
+        self.foreign = False
+        self.times, self.lose, self.delay = 1, 0, 0.0
         self.requests: list[list[str]] = []
         self._previous: bytes | None = None
         self._transport: Any = None
@@ -71,10 +74,12 @@ class SmallAgent(asyncio.DatagramProtocol):
         if self.lose:
             self.lose -= 1
             return
-        if self.late and self._previous:
-            self._transport.sendto(self._previous, addr)
-        for _ in range(self.times):
-            self._transport.sendto(answer, addr)
+        stale = [self._previous] if self.late and self._previous else []
+        for datagram in (*stale, *[answer] * self.times):
+            if self.delay:
+                asyncio.get_running_loop().call_later(self.delay, self._transport.sendto, datagram, addr)
+            else:
+                self._transport.sendto(datagram, addr)
         self._previous = answer
 
     def answer(self, data: bytes) -> bytes | None:
@@ -89,6 +94,8 @@ class SmallAgent(asyncio.DatagramProtocol):
         if error is None:
             return None
         body = b"".join(_tlv(0x30, _tlv(0x06, _encode_oid(oid)) + _tlv(*value)) for oid, value in answered)
+        if self.foreign:
+            request_id = encode_number(_int(request_id) ^ 1)
         pdu = _tlv(0x02, request_id) + _tlv(0x02, bytes([error])) + _tlv(0x02, b"\0") + _tlv(0x30, body)
         return _tlv(0x30, _tlv(*version) + _tlv(*community) + _tlv(RESPONSE, pdu))
 
@@ -126,22 +133,25 @@ class SmallAgent(asyncio.DatagramProtocol):
 
     def put(self, oid: str, value: int | str) -> None:
         """Change or add one object: a number becomes an INTEGER, a text an OCTET STRING."""
-        encoded = (0x02, _encode_int(value)) if isinstance(value, int) else (0x04, value.encode())
-        self.values[_parse(oid)] = encoded
+        encoded = (0x02, encode_number(value)) if isinstance(value, int) else (0x04, value.encode())
+        self.values[oid_of(oid)] = encoded
 
     def remove(self, oid: str) -> None:
         """Forget an object, or everything below it."""
-        root = _parse(oid)
+        root = oid_of(oid)
         self.values = {key: value for key, value in self.values.items() if key[: len(root)] != root}
 
 
 @asynccontextmanager
 async def small_agent(
-    recording: Path | Iterable[str], community: str = "lab", host: str = "127.0.0.1"
+    recording: Path | Iterable[str],
+    community: str = "lab",
+    host: str = "127.0.0.1",
+    make: type[SmallAgent] = SmallAgent,
 ) -> AsyncIterator[tuple[SmallAgent, str]]:
     """A `SmallAgent` on a free loopback port: yields it and its address."""
     lines = recording.read_text(encoding="utf-8").splitlines() if isinstance(recording, Path) else recording
-    agent = SmallAgent(dict(parse_recording(lines)), community)
+    agent = make(dict(parse_recording(lines)), community)
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: agent, local_addr=(host, 0))
     try:
         shown = f"[{host}]" if ":" in host else host
@@ -152,9 +162,10 @@ async def small_agent(
 
 
 def target(address: str, device: str = "ups-a", community: str = "lab", **more: Any) -> Target:
-    """A target of the system's clock; a short deadline, for loopback answers at once or never."""
+    """A target of the system's clock, usually; a short deadline, for loopback answers at once or never."""
     credentials = {"version": "2c", "community": community}
-    return Target(device, address, SystemClock(), **{"credentials": credentials, "deadline": 0.3, **more})
+    usual = {"clock": SystemClock(), "credentials": credentials, "deadline": 0.3}
+    return Target(device, address, **{**usual, **more})
 
 
 def parse_recording(lines: Iterable[str]) -> Iterator[tuple[Oid, Value]]:
@@ -162,7 +173,7 @@ def parse_recording(lines: Iterable[str]) -> Iterator[tuple[Oid, Value]]:
     for line in lines:
         if line and not line.startswith("#"):
             oid, kind, text = line.split("|", 2)
-            yield _parse(oid), (TAGS[kind.rstrip("x")], _content(kind, text))
+            yield oid_of(oid), (TAGS[kind.rstrip("x")], _content(kind, text))
 
 
 @contextmanager
@@ -244,11 +255,11 @@ def _int(content: bytes) -> int:
     return int.from_bytes(content, "big", signed=True)
 
 
-def _encode_int(number: int) -> bytes:
+def encode_number(number: int) -> bytes:
     return number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True)
 
 
-def _parse(dotted: str) -> Oid:
+def oid_of(dotted: str) -> Oid:
     return tuple(int(arc) for arc in dotted.split("."))
 
 
@@ -284,7 +295,7 @@ def _content(kind: str, text: str) -> bytes:
     if kind == "4":
         return text.encode()
     if kind == "6":
-        return _encode_oid(_parse(text.strip(".") or "0.0"))  # agents garble it
+        return _encode_oid(oid_of(text.strip(".") or "0.0"))  # agents garble it
     if kind == "64":
         return bytes(int(part) for part in text.split("."))
-    return _encode_int(int(text))
+    return encode_number(int(text))
