@@ -30,6 +30,7 @@ LIMITS = {
     "load": (0.0, 10.0),
 }
 """In the quantity's own unit."""
+BESIDE_POWER = ("voltage", "current", "apparent_power")
 MOST_WATTS_A_VOLT_AMPERE = 6.0
 """Three phases told by the volts and amperes of one are a factor of 3; an error of ten is not. Little watts prove
 nothing: idle supplies draw amperes at a power factor below 0.1."""
@@ -42,24 +43,36 @@ SMALLEST_PROOF = 50.0
 
 def believed(readings: Sequence[Reading], kind: str) -> tuple[list[Reading], list[str]]:
     """The readings that physics allows, and a sentence for each that it does not; `kind` is that of `DeviceInfo`."""
-    doubts = dict([*_unlike_its_phases(readings), *_too_many_watts(readings), *_out_of_bounds(readings, kind)])
+    doubts: dict[Series, str] = {}
+    power: list[Reading] = []
+    beside: list[Reading] = []
+    for reading in readings:
+        quantity = reading.series.quantity
+        if quantity == "power":
+            power.append(reading)
+            continue
+        if quantity in BESIDE_POWER:
+            beside.append(reading)
+        if quantity in LIMITS and (why := _out_of_bounds(reading, quantity, kind)):
+            doubts[reading.series] = why
+    if power:
+        doubts |= dict([*_unlike_its_phases(power), *_too_many_watts(power, beside)])
     if not doubts:
         return list(readings), []
     sentences = [f"{series.point} {series.quantity} is not believed: {why}" for series, why in doubts.items()]
     return [reading for reading in readings if reading.series not in doubts], sentences
 
 
-def _out_of_bounds(readings: Iterable[Reading], kind: str) -> Iterator[tuple[Series, str]]:
-    for series, value, *_ in readings:
-        bounds = LIMITS.get(series.quantity)
-        if bounds is None:
-            continue
-        dead = MAINS.get(series.quantity)
-        if dead is not None and (value <= dead or kind not in AC_KINDS or not _at_mains(series.point)):
-            continue
-        if not bounds[0] <= value <= bounds[1]:
-            within = f"{_figure(bounds[0])} to {_figure(bounds[1])}"
-            yield series, f"{_figure(value)} {series.unit.symbol} is outside {within}"
+def _out_of_bounds(reading: Reading, quantity: str, kind: str) -> str:
+    """Why the value cannot be; "" when it can."""
+    series, value, *_ = reading
+    low, high = LIMITS[quantity]
+    if low <= value <= high:
+        return ""
+    dead = MAINS.get(quantity)
+    if dead is not None and (value <= dead or kind not in AC_KINDS or not _at_mains(series.point)):
+        return ""
+    return f"{_figure(value)} {series.unit.symbol} is outside {_figure(low)} to {_figure(high)}"
 
 
 @lru_cache(maxsize=4096)
@@ -67,17 +80,12 @@ def _at_mains(point: str) -> bool:
     return point.split("/")[0] in MAINS_POINTS
 
 
-def _too_many_watts(readings: Iterable[Reading]) -> Iterator[tuple[Series, str]]:
+def _too_many_watts(power: Iterable[Reading], beside: Iterable[Reading]) -> Iterator[tuple[Series, str]]:
     """Watts against volts times amperes, and against apparent power, at one point."""
-    loaded = {one.series.point: one for one in readings if one.value >= SMALLEST_PROOF and _is_power(one)}
-    if not loaded:
-        return
-    told = {
-        (series.point, series.quantity): value
-        for series, value, *_ in readings
-        if series.quantity in ("voltage", "current", "apparent_power") and series.point in loaded
-    }
-    for point, watts in loaded.items():
+    loaded = [watts for watts in power if watts.value >= SMALLEST_PROOF]
+    told = {(one.series.point, one.series.quantity): one.value for one in beside} if loaded else {}
+    for watts in loaded:
+        point = watts.series.point
         volts, amperes = told.get((point, "voltage"), 0.0), told.get((point, "current"), 0.0)
         most = MOST_WATTS_A_VOLT_AMPERE * volts * amperes
         if volts > DEAD_VOLTS and amperes > 0 and watts.value > max(most, SMALLEST_PROOF):
@@ -87,13 +95,9 @@ def _too_many_watts(readings: Iterable[Reading]) -> Iterator[tuple[Series, str]]
             yield watts.series, f"{_figure(watts.value)} W of {_figure(apparent)} VA"
 
 
-def _is_power(reading: Reading) -> bool:
-    return reading.series.quantity == "power"
-
-
-def _unlike_its_phases(readings: Iterable[Reading]) -> Iterator[tuple[Series, str]]:
+def _unlike_its_phases(watts: Iterable[Reading]) -> Iterator[tuple[Series, str]]:
     """A total against the sum of its phases; nobody knows which is wrong, so neither is believed."""
-    power = {reading.series.point: reading for reading in readings if _is_power(reading)}
+    power = {reading.series.point: reading for reading in watts}
     for point, total in power.items():
         if total.series.level != "total" or point.rpartition("/")[2] != "total":
             continue

@@ -67,6 +67,7 @@ class Asker:
         self.retries = 0
         self._session = session
         self._long_lost = 0
+        self._split: tuple[Iterable[str], int, list[list[str]]] = ((), 0, [])
 
     async def meet(self, probes: Sequence[str] = ()) -> dict[str, Told]:
         """First words: what the agent says of itself, and the witness.
@@ -101,7 +102,7 @@ class Asker:
         """Ask for all of `oids`; raises `Unreachable`, `Refused` or `Malformed` when nothing at all was answered."""
         told: dict[str, Told] = {}
         refused: list[str] = []
-        waiting = deque(self._requests(oids))
+        waiting = deque(self._as_before(oids))
         lost: list[int] = []
         trouble, too_much, borne = "", False, 0
         while waiting:
@@ -149,6 +150,14 @@ class Asker:
         if self._long_lost == TRIES:
             self.most, self._long_lost = max(1, lost[0] // SHORTER), 0
 
+    def _as_before(self, oids: Iterable[str]) -> list[list[str]]:
+        """The requests for `oids`, made anew only when they, or what the agent bears, have changed."""
+        before, most, requests = self._split
+        if oids is not before or self.most != most:
+            requests = self._requests(oids)
+            self._split = (oids, self.most, requests) if isinstance(oids, list) else ((), 0, [])
+        return requests
+
     def _requests(self, oids: Iterable[str]) -> list[list[str]]:
         requests: list[list[str]] = []
         request: list[str] = []
@@ -167,7 +176,8 @@ class Asker:
 
 
 def _stamped(answer: Answer) -> dict[str, Told]:
-    return {oid: Told(value, answer.taken_at) for oid, value in answer.values.items()}
+    told, time = Told._make, answer.taken_at
+    return {oid: told((value, time)) for oid, value in answer.values.items()}
 
 
 def _parts(oids: list[str], size: int) -> deque[list[str]]:

@@ -62,6 +62,7 @@ class Ladder:
 
     def __init__(self, device: str, point: str, side: str, rating: Rating, steps: Mapping[Series, float]) -> None:
         self._side, self._rating, self._steps = side, rating, steps
+        self._ours: dict[Series, bool] = {}
         source = f"estimated from {side}"
         self._power = Series(device, point, "power", "total", source, "estimated")
         self._derived = Series(device, point, "power", "total", source, "derived")
@@ -98,12 +99,19 @@ class Ladder:
     def _lines(self, readings: Iterable[Reading]) -> list[dict[str, Reading]]:
         """What each point of the side says of its load."""
         lines: dict[str, dict[str, Reading]] = {}
+        ours = self._ours
         for reading in readings:
             series = reading.series
-            at_side = series.point == self._side or series.point.startswith(f"{self._side}/")
-            if series.quantity in _OF_A_LINE and at_side and _BETWEEN_LINES not in series.point:
+            if series not in ours:
+                ours[series] = self._is_ours(series)
+            if ours[series]:
                 lines.setdefault(series.point, {})[series.quantity] = reading
         return list(lines.values())
+
+    def _is_ours(self, series: Series) -> bool:
+        point = series.point
+        at_side = point == self._side or point.startswith(f"{self._side}/")
+        return series.quantity in _OF_A_LINE and at_side and _BETWEEN_LINES not in point
 
     def _volt_amperes(self, line: Line) -> Load | None:
         """Apparent power of a line [VA]; None when it cannot be told."""

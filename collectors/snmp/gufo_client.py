@@ -4,13 +4,17 @@ What gufo-snmp 0.13 does, and what is done about it here: types are lost (a coun
 an error status (tooBig, genErr, noSuchName of v1) looks like an empty answer (handed on as one: see `ask`);
 authorizationError looks like a Report (told apart); some garbage makes it panic, which is a `BaseException`, after a
 line of its own on stderr that nothing can hold back (turned into `Malformed`); a closed port looks like a timeout that
-comes at once; the digest of an SNMPv3 answer is not looked at (a `Guard` does); there is no context name.
+comes at once; the digest of an SNMPv3 answer is not looked at (a `Guard` does); there is no context name; an INTEGER
+of more than eight octets, or of eight and below zero (-1 becomes -2), is read wrong (refused, except where it comes
+encrypted and cannot be seen).
 """
 
 import asyncio
 import os
+import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from gufo.snmp import (
@@ -32,9 +36,10 @@ from gufo.snmp import (
 )
 from gufo.snmp.aio import SnmpSession
 
+from collectors.snmp.ber import INTEGER, OCTETS, OID, SEQUENCE, fields, whole
 from collectors.snmp.endpoint import Community, UsmUser
 from collectors.snmp.line import Line
-from collectors.snmp.usm import Guard, Reported, parse
+from collectors.snmp.usm import ENCRYPTED, Guard, Reported, parse, pdu
 from collectors.snmp.values import Value
 from dc_monitor.errors import Malformed
 
@@ -59,9 +64,80 @@ PRIV_KEYS = {  # and how a key that is too short for the cipher grows
 _FOREVER = 3_600.0
 _NO_MESSAGE = b"\0"
 _NONE = -1
+_MOST_BYTES = 65_535
+_WIDEST = 8
+_MAY_BE_WIDE = re.compile(rb"\x02(?:\x08[\x80-\xff]|[\x09-\x7f\x81-\x84])")
+LOOK_AT_FIRST = 100
+_WAITING = bytearray(_MOST_BYTES)  # one for all: nobody else runs between a look and its end
+TOO_WIDE = (
+    "it sends numbers in more octets than gufo-snmp reads right: ask it with the other engine, "
+    'options = { engine = "pysnmp" }'
+)
 
 _T = TypeVar("_T")
 _Walk = AsyncIterator[tuple[str, Value]]
+
+
+class _Watched(SnmpSession):  # type: ignore[misc]
+    """Looks at each datagram that waits before gufo reads it.
+
+    Behind a late answer gufo reads the next one at once and unseen; so what came too late is thrown away first. An
+    agent writes its numbers in one way: the first answers are looked through octet by octet, later ones only when a
+    number in them is odd.
+    """
+
+    def __init__(self, host: str, port: int, secret: Community) -> None:
+        version = SnmpVersion.v1 if secret.version == 1 else SnmpVersion.v2c
+        super().__init__(host, port, community=secret.text, version=version, timeout=_FOREVER)
+        self.line = socket.socket(fileno=self._fd)
+        self._to_look_at = LOOK_AT_FIRST
+        self._waiter: asyncio.Future[None] | None = None
+        self._listening = False
+
+    async def _send(self, sender: Callable[[], None]) -> None:
+        with suppress(OSError):  # nothing waits, as a rule
+            while True:
+                self.line.recv(1, socket.MSG_DONTWAIT)
+        await super()._send(sender)
+
+    async def _recv(self, receiver: Callable[[], _T]) -> _T:
+        """As gufo does it, without its deadline, for the session has one, and with a reader that stays."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._waiter = loop.create_future()
+            if not self._listening:
+                loop.add_reader(self._fd, self._came)
+                self._listening = True
+            try:
+                await self._waiter
+                return self._looked_at(receiver)
+            except BlockingIOError:
+                continue
+            finally:
+                self._waiter = None
+
+    def _came(self) -> None:
+        if self._waiter is None:  # a late answer, which nobody fetches: it must not turn the loop for ever
+            self.leave()
+        elif not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _looked_at(self, receiver: Callable[[], _T]) -> _T:
+        size = self.line.recv_into(_WAITING, 0, socket.MSG_PEEK)
+        read = receiver()
+        if self._to_look_at or not isinstance(read, dict) or any(map(_odd, read.values())):
+            self._to_look_at = max(0, self._to_look_at - 1)
+            datagram = bytes(_WAITING[:size])
+            if _MAY_BE_WIDE.search(datagram) and _too_wide(_of_community(datagram)):
+                self._to_look_at = LOOK_AT_FIRST
+                raise Malformed(TOO_WIDE)
+        return read
+
+    def leave(self) -> None:
+        """Listen no longer; the next question begins again."""
+        if self._listening:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            self._listening = False
 
 
 class GufoClient:
@@ -81,8 +157,7 @@ class GufoClient:
         self._question = _NONE
         self._beginning = False
         if isinstance(secret, Community):
-            version = SnmpVersion.v1 if secret.version == 1 else SnmpVersion.v2c
-            self._gufo = SnmpSession(host, port, community=secret.text, version=version, timeout=_FOREVER)
+            self._gufo: SnmpSession = _Watched(host, port, secret)
             return
         self.guard = Guard(secret.auth, secret.auth_password, private=bool(secret.priv))
         self._line = Line(self._heard, self._failed)
@@ -131,6 +206,9 @@ class GufoClient:
             self._ours.close()
         if self._line is not None:
             self._line.close()
+        if isinstance(self._gufo, _Watched):
+            self._gufo.leave()
+            self._gufo.line.detach()
         del self._gufo
 
     async def _told(self, request: Awaitable[_T]) -> _T:
@@ -177,6 +255,8 @@ class GufoClient:
             return
         if self.guard.report and not self._beginning:  # gufo sees it only where it needs it: it may be unsigned
             self._failed(Reported(self.guard.report))
+        elif not message.flags & ENCRYPTED and _MAY_BE_WIDE.search(message.scoped) and _too_wide(pdu(message.scoped)):
+            self._failed(Malformed(TOO_WIDE))
         else:
             self._question = _NONE
             self._ours.send(message.whole)
@@ -186,3 +266,35 @@ class GufoClient:
         if self._ours is not None and self._question != _NONE:
             self._question, self._failure = _NONE, error
             self._ours.send(_NO_MESSAGE)
+
+
+def _odd(value: Value) -> bool:
+    """Whether a number is none that 32 bits hold, or may be a misread -1."""
+    return type(value) is int and not -1 <= value < 1 << 32
+
+
+def _of_community(datagram: bytes) -> bytes:
+    """The PDU of an SNMPv1 or SNMPv2c message; nothing for what is none, which gufo refuses by itself."""
+    try:
+        (message,) = fields(datagram, whole(datagram), SEQUENCE)
+        _, community = fields(datagram, message, INTEGER, OCTETS)
+    except ValueError:
+        return b""
+    return datagram[community.stop : message.stop]
+
+
+def _too_wide(answer: bytes) -> bool:
+    """Whether a value of this PDU is an INTEGER that gufo reads wrong."""
+    with suppress(ValueError, IndexError):
+        (inside,) = fields(answer, whole(answer), answer[0] if answer else SEQUENCE)
+        *_, rest = fields(answer, inside, INTEGER, INTEGER, INTEGER, SEQUENCE)
+        while rest.start < rest.stop:
+            (varbind,) = fields(answer, rest, SEQUENCE)
+            (name,) = fields(answer, varbind, OID)
+            if answer[name.stop] == INTEGER:
+                (value,) = fields(answer, slice(name.stop, varbind.stop), INTEGER)
+                octets = answer[value]
+                if len(octets) > _WIDEST or (len(octets) == _WIDEST and octets[0] & 0x80):
+                    return True
+            rest = slice(varbind.stop, rest.stop)
+    return False

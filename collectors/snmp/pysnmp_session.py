@@ -34,6 +34,8 @@ class PysnmpClient:
     guard : which answers of SNMPv3 may be believed; a community guards nothing.
     """
 
+    _read = staticmethod(response)
+
     def __init__(self, host: str, port: int, secret: Community | UsmUser) -> None:
         self._messages = CommunityMessages(secret) if isinstance(secret, Community) else UsmMessages(secret)
         self.guard = self._messages.guard
@@ -84,7 +86,7 @@ class PysnmpClient:
                 raise heard
             try:
                 pdu = self._messages.inside(heard)
-                answer = None if pdu is None else response(pdu)
+                answer = None if pdu is None else self._read(pdu)
             except Reported:
                 raise
             except Exception as error:  # a codec trips over garbage in many ways
