@@ -28,6 +28,7 @@ FEWEST = 3
 """A window of fewer readings is thin enough."""
 
 _REGISTERS = frozenset(name for name, quantity in QUANTITIES.items() if quantity.counter)
+_OF_A_GAUGE = {word: {word, *(f"{word}_{end}" for end in ("low", "high", "coverage"))} for word in WORDS.values()}
 _UPTIME = "uptime"
 _SECONDS = WORDS[_UPTIME]
 
@@ -72,12 +73,12 @@ def _rule(line: Line) -> _Rule | None:
         return _accounts
     if any(isinstance(value, str) for value in line.fields.values()):
         return _changes
-    word = WORDS.get(line.measurement)
+    word = WORDS.get(line.measurement, "")
     if word not in line.fields or line.measurement in _REGISTERS:
         return None
     if line.measurement == _UPTIME:
         return _restarts
-    return _means if line.fields.keys() <= {word, *(f"{word}_{end}" for end in ("low", "high", "coverage"))} else None
+    return _means if line.fields.keys() <= _OF_A_GAUGE[word] else None
 
 
 def _subject(line: Line) -> Hashable:

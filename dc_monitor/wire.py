@@ -95,7 +95,7 @@ class Parser:
     """Reads line protocol; remembers series keys, which come again with every poll."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, tuple[str, Mapping[str, str]]] = {}
+        self._keys: dict[str, tuple[str, str, Mapping[str, str]]] = {}
 
     def parse(self, body: bytes, precision: str = "ns", now: int = 0) -> tuple[list[Line], list[BadLine]]:
         """Points of `body` and its bad lines; `now` stamps a line without a time.
@@ -143,11 +143,11 @@ class Parser:
         fields = dict(_field(*_halve(part)) for part in field_parts)
         known = self._keys.get(key)
         if known is None:
-            known = _parse_key(key)
+            known = (key, *_parse_key(key))
             if len(self._keys) >= _KNOWN_KEYS_LIMIT:
                 self._keys.clear()
             self._keys[key] = known
-        return Line(key, known[0], known[1], fields, _time(parts[1], scale, now) if len(parts) == 2 else now)
+        return Line(*known, fields, _time(parts[1], scale, now) if len(parts) == 2 else now)
 
 
 def parse_lines(body: bytes, precision: str = "ns", now: int = 0) -> tuple[list[Line], list[BadLine]]:

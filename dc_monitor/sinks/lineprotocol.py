@@ -60,16 +60,15 @@ class _Answer(NamedTuple):
         return " ".join(text.split())[:200] or http.client.responses.get(self.status, "no reason given")
 
     def by_line(self, lines: int) -> dict[int, str]:
-        """Index from 0 → reason, from a server that names its bad lines, as our site does."""
-        errors = self._document().get("errors")
-        if not isinstance(errors, list):
-            return {}
-        named = {
-            error["line"] - 1: str(error.get("reason", self.reason))
-            for error in errors
-            if isinstance(error, dict) and isinstance(error.get("line"), int)
-        }
-        return {at: reason for at, reason in named.items() if 0 <= at < lines}
+        """Index from 0 → reason, from a server that names its bad lines, as our site and InfluxDB 3 do."""
+        document = self._document()
+        found: dict[int, str] = {}
+        for errors, number, reason in (("errors", "line", "reason"), ("data", "line_number", "error_message")):
+            told = document.get(errors)
+            for error in told if isinstance(told, list) else []:
+                if isinstance(error, dict) and isinstance(error.get(number), int) and 1 <= error[number] <= lines:
+                    found[error[number] - 1] = str(error.get(reason, self.reason))
+        return found
 
     def _document(self) -> dict[str, object]:
         try:

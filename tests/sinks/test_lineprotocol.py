@@ -250,8 +250,22 @@ def partial_server(received: list[bytes]) -> Answer:
     return Answer()
 
 
+def influx_3(received: list[bytes]) -> Answer:
+    """As InfluxDB 3: the good lines are kept, the bad ones are named."""
+    data = [
+        {"original_line": line.decode()[:20], "line_number": number, "error_message": "invalid column type for 'watts'"}
+        for number, line in enumerate(received, 1)
+        if b"nonsense" in line
+    ]
+    told = {"error": "partial write of line protocol occurred", "data": data}
+    return Answer(400, json.dumps(told).encode()) if data else Answer()
+
+
+SERVERS = (our_site, strict_server, partial_server, influx_3)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), count=st.integers(1, 60), rule=st.sampled_from([our_site, strict_server, partial_server]))
+@given(data=st.data(), count=st.integers(1, 60), rule=st.sampled_from(SERVERS))
 def test_bad_lines_are_set_apart_and_every_good_line_arrives(
     server: WriteServer, data: st.DataObject, count: int, rule: Callable[[list[bytes]], Answer]
 ) -> None:
@@ -270,15 +284,34 @@ def test_bad_lines_are_set_apart_and_every_good_line_arrives(
     assert {sent[number].rstrip() for number in range(count) if number not in bad} == set(server.taken)
 
 
-def test_our_sites_reason_comes_with_its_line(server: WriteServer) -> None:
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (our_site, "field watts: 'nonsense' is neither a number nor a quoted text"),
+        (influx_3, "invalid column type for 'watts'"),
+        (strict_server, "unable to parse: invalid number"),
+    ],
+)
+def test_the_servers_reason_comes_with_its_line(
+    server: WriteServer, rule: Callable[[list[bytes]], Answer], reason: str
+) -> None:
     """What an operator reads in quarantine is why, not merely that."""
-    server.rule = our_site
+    server.rule = rule
     with closing(sink(server)) as one:
         rejected = one.send(lines(3, {1}))
 
-    assert [
-        Rejected(b"power,site=a watts=nonsense 1\n", "field watts: 'nonsense' is neither a number nor a quoted text")
-    ] == rejected
+    assert [Rejected(b"power,site=a watts=nonsense 1\n", reason)] == rejected
+
+
+@pytest.mark.parametrize("rule", [our_site, influx_3])
+def test_a_line_that_the_server_names_needs_no_search(
+    server: WriteServer, rule: Callable[[list[bytes]], Answer]
+) -> None:
+    """Two requests, whatever the length: one to hear of it, one without it."""
+    server.rule = rule
+    with closing(sink(server)) as one:
+        one.send(lines(1_000, {1, 500}))
+
     assert 2 == len(server.requests)
 
 
@@ -308,6 +341,7 @@ def test_an_old_backlog_beyond_the_retention_is_not_bisected_line_by_line(server
         b"[]",
         b'{"errors": 3}',
         b'{"errors": [{"line": 99, "reason": "x"}, {"line": 0}, {"line": "2"}, 7]}',
+        b'{"error": "x", "data": {"line_number": 8, "error_message": "x"}}',
         b"\xff\xfe",
         b'{"message": {"deep": 1}}',
     ],
