@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
@@ -22,6 +23,10 @@ from dc_monitor.readings import Series
 
 Walked = dict[str, list[str]]
 """Column → index of each of its rows."""
+
+
+_shared = lru_cache(frozenset[float])  # a thousand devices have the same few
+NO_WORDS: Mapping[int, str] = {}
 
 
 class Chosen(NamedTuple):
@@ -143,16 +148,21 @@ class Discovery:
                 label=label,
             ),
             column=column,
-            absent=frozenset(group.absent if column.absent is None else column.absent),
+            absent=_shared(group.absent if column.absent is None else column.absent),
             zero=unit.zero * counts / multiply,
             multiply=unit.multiply * multiply,
             divide=unit.divide * counts,
-            words=column.states or listed(text(_value(once, one.at(column.words))))
-            if column.quantity == "state"
-            else {},
+            words=self._words(one, once),
             nominal=nominal,
             guards=guards,
         )
+
+    @staticmethod
+    def _words(one: Chosen, once: Mapping[str, Told]) -> Mapping[int, str]:
+        """The words of a state's codes, as the profile or the row itself lists them."""
+        if one.column.quantity != "state":
+            return NO_WORDS
+        return one.column.states or listed(text(_value(once, one.at(one.column.words))))
 
     def _counts(self, profile: Profile, at: str, column: Column) -> int:
         known = self._known
