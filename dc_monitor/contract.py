@@ -209,12 +209,15 @@ class Listener(Protocol):
 
     Attributes
     ----------
-    port : where it listens, once it is open.
     causes : why something may be dropped, by a word each: what is wrong, and what to do.
     """
 
-    port: int
     causes: Mapping[str, str]
+
+    @property
+    def port(self) -> int:
+        """Where it listens, once it is open."""
+        ...
 
     async def open(self, heard: Callable[[Notice], None], dropped: Callable[[str, str, int], None]) -> None:
         """Listen from now on; raises `ConfigError` when that cannot be.

@@ -38,6 +38,16 @@ class AgentField:
     since: str = "0.1"
 
 
+@dataclass(frozen=True, slots=True)
+class EventWord:
+    """What may happen to a device: `name` is the tag `event`, `severity` how it is taken when nobody says otherwise."""
+
+    name: str
+    severity: str
+    meaning: str
+    since: str = "0.1"
+
+
 _ROWS = (
     Quantity("power", Unit.WATT, "dcmon_power_watts", "real electrical power"),
     Quantity("apparent_power", Unit.VOLT_AMPERE, "dcmon_apparent_power_volt_amperes", "apparent power"),
@@ -110,6 +120,67 @@ _AGENT_ROWS = (
 
 AGENT_FIELDS: dict[str, AgentField] = {row.name: row for row in _AGENT_ROWS}
 """Fields of the line `agent`; one that is not known is left out of the line, and off `/metrics`."""
+
+EVENT_MEASUREMENT = "event"
+EVENT_TAGS = ("site", "room", "rack", "device", "source", "severity", "event")
+EVENT_FIELDS = ("text", "varbinds", "count")
+"""A line for people, all that came with it as JSON, and how often it came since the line before."""
+SEVERITIES = ("critical", "warning", "info", "cleared")
+"""`cleared` is the end of what the same word began (perceived severity, ITU-T X.733)."""
+OTHER_EVENT = "other"
+
+_EVENT_ROWS = (
+    EventWord("on-battery", "critical", "the load runs on batteries"),
+    EventWord("utility-restored", "info", "the load runs on mains again"),
+    EventWord("battery-low", "critical", "the battery will soon be empty"),
+    EventWord("battery-discharged", "warning", "too little charge for another power cut"),
+    EventWord("battery-fault", "warning", "batteries missing, worn out or failing"),
+    EventWord("charger-fault", "warning", "batteries are not charged"),
+    EventWord("input-fault", "warning", "a supply is absent or out of tolerance"),
+    EventWord("output-fault", "critical", "an output is out of tolerance"),
+    EventWord("output-off", "warning", "an output or outlet is switched off"),
+    EventWord("output-on", "info", "an output or outlet is switched on"),
+    EventWord("overload", "critical", "more load than is allowed"),
+    EventWord("near-overload", "warning", "a load near its limit"),
+    EventWord("low-load", "warning", "less load than was expected"),
+    EventWord("load", "warning", "a load left its range, up or down"),
+    EventWord("unbalanced", "warning", "phases loaded unevenly"),
+    EventWord("load-shedding", "warning", "what is not critical is switched off"),
+    EventWord("bypass", "warning", "the load is fed past the UPS, unprotected"),
+    EventWord("bypass-fault", "warning", "the bypass cannot be used"),
+    EventWord("breaker-open", "critical", "a breaker or fuse opened"),
+    EventWord("residual-current", "critical", "a current flows to earth"),
+    EventWord("redundancy-lost", "warning", "the next failure cuts the load"),
+    EventWord("source-switched", "warning", "a transfer switch took its other source"),
+    EventWord("power-supply-fault", "warning", "a power supply of the device itself failed"),
+    EventWord("shutdown", "critical", "the load is about to be switched off"),
+    EventWord("temperature", "warning", "a temperature left its range, up or down"),
+    EventWord("high-temperature", "critical", "a temperature above its range"),
+    EventWord("low-temperature", "warning", "a temperature below its range"),
+    EventWord("humidity", "warning", "a humidity left its range, up or down"),
+    EventWord("high-humidity", "warning", "a humidity above its range"),
+    EventWord("low-humidity", "warning", "a humidity below its range"),
+    EventWord("fan-fault", "warning", "a fan stands still or is too slow"),
+    EventWord("leak", "critical", "water where none should be"),
+    EventWord("smoke", "critical", "smoke"),
+    EventWord("door", "warning", "a door or its lock is open"),
+    EventWord("contact", "warning", "a contact left its normal position"),
+    EventWord("sensor", "warning", "a sensor of another kind left its range, or is lost"),
+    EventWord("fault", "critical", "a fault inside the device"),
+    EventWord("alarm", "warning", "an alarm of the device's own"),
+    EventWord("communication-lost", "warning", "a card no longer reaches what it watches"),
+    EventWord("test", "info", "a self-test or calibration runs, or went well"),
+    EventWord("test-failed", "warning", "a self-test went wrong"),
+    EventWord("cold-start", "info", "a device or its network card started"),
+    EventWord("warm-start", "info", "a network card began anew, as it was"),
+    EventWord("link-down", "warning", "a network interface lost its link"),
+    EventWord("link-up", "info", "a network interface has its link"),
+    EventWord("authentication-failure", "warning", "somebody asked the device with a wrong secret"),
+    EventWord("configuration-changed", "info", "somebody changed a setting"),
+    EventWord(OTHER_EVENT, "info", "whatever has no word here"),
+)
+
+EVENTS: dict[str, EventWord] = {row.name: row for row in _EVENT_ROWS}
 
 KPI_MEASUREMENT = "kpi"
 KPI_FIELDS = ("value", "low", "high", "coverage")

@@ -17,7 +17,7 @@ from statistics import median
 from typing import NamedTuple
 
 from dc_monitor.clock import NANOSECONDS
-from dc_monitor.names import AGENT_MEASUREMENT, DEVICE_MEASUREMENT, QUANTITIES, WORDS
+from dc_monitor.names import AGENT_MEASUREMENT, DEVICE_MEASUREMENT, EVENT_MEASUREMENT, QUANTITIES, WORDS
 from dc_monitor.wire import Line, Parser
 
 WINDOW = 300 * NANOSECONDS
@@ -69,6 +69,8 @@ def thin(bodies: Sequence[bytes]) -> tuple[bytes, int]:
 
 def _rule(line: Line) -> _Rule | None:
     """How to thin lines of this kind; None for what stays as it is."""
+    if line.measurement == EVENT_MEASUREMENT:  # two alike are two
+        return None
     if line.measurement in (DEVICE_MEASUREMENT, AGENT_MEASUREMENT):
         return _accounts
     if any(isinstance(value, str) for value in line.fields.values()):

@@ -24,6 +24,8 @@ REPETITIONS = 10
 """Rows a GETBULK asks for: more breaks old agents, and only discovery walks."""
 MOST_ROWS = 4_000
 """A column longer than this is an agent that counts in circles."""
+MOST_ARCS, MOST_ARC = 128, 2**32 - 1
+"""Numbers of an OID, and the largest of them (RFC 2578, 3.5 and 7.1.3)."""
 USM_IDLE = 120.0
 """After so many seconds of silence SNMPv3 clocks are compared again (they may drift apart by 150 s). [s]"""
 
@@ -275,17 +277,17 @@ class EngineSession:
             row = await self._answered(client.following(walk))
             if row is None:
                 return rows
-            if row[0] in rows or not below.fullmatch(row[0]) or len(rows) == MOST_ROWS:
+            oid, value = row
+            if oid in rows or len(rows) == MOST_ROWS or not below.fullmatch(oid) or not _possible(oid):
                 raise Malformed(f"the walk of {column} does not end")
-            rows[row[0]] = row[1]
+            rows[oid] = value
 
     async def _answered(self, request: Awaitable[_T]) -> _T:
         """The request's result, or its failure in our kinds."""
         loop = asyncio.get_running_loop()  # its time, not ours: a network does not wait for a test's clock
         self._last = _NEVER
         try:
-            async with asyncio.timeout(self.deadline):
-                result = await request
+            result = await _within(self.deadline, request)
         except TimeoutError as error:
             raise self._silence() from error
         except Reported as error:
@@ -308,6 +310,28 @@ class EngineSession:
             return OutOfStep(f"the agent's engine is not as it was ({counter})")
         who = "community" if isinstance(self._secret, Community) else "user"
         return Refused(f"the agent refuses this {who}: {REFUSALS.get(counter, counter)}")
+
+
+def _possible(oid: str) -> bool:
+    """Whether it may be an OID: one that grows with every step of a walk would grow for ever."""
+    arcs = oid.split(".")
+    return len(arcs) <= MOST_ARCS and all(len(arc) <= len(str(MOST_ARC)) and int(arc) <= MOST_ARC for arc in arcs)
+
+
+async def _within(seconds: float, request: Awaitable[_T]) -> _T:
+    """The request's result, or `TimeoutError`.
+
+    Before Python 3.12 `asyncio.wait_for`, which gufo waits with, may lose a cancellation when the answer comes at that
+    very moment: a poll that was given up would go on.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        async with asyncio.timeout(seconds):
+            return await request
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 class GufoSession(EngineSession):

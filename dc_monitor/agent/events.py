@@ -6,7 +6,7 @@ is one line with its count.
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from prometheus_client.core import Metric
 from dc_monitor.agent.pipeline import Pipeline
 from dc_monitor.agent.words import counted, duration
 from dc_monitor.clock import Clock
+from dc_monitor.config.model import Device
 from dc_monitor.contract import Notice
 from dc_monitor.names import EVENT_MEASUREMENT
 from dc_monitor.sinks.prometheus import PLACE, family
@@ -34,6 +35,7 @@ QUIET_SECONDS = 30.0
 LONGEST_DETAILS = 4_000
 """In characters, as JSON: a site takes 4,096. What does not fit is left out, and how many values that were is told."""
 SOURCE = "trap"
+MILLISECOND = 1_000_000
 
 
 @dataclass(slots=True)
@@ -79,22 +81,23 @@ class Events:
         self._dropped: dict[str, int] = {}
         self._dropping: dict[str, _Drops] = {}
 
-    def take(self, notice: Notice, device: str, place: Mapping[str, str]) -> None:
-        """A notice of `device`, an address when it is none of ours; `place` has room and rack."""
+    def take(self, notice: Notice, device: Device | None) -> None:
+        """A notice of one of our devices; of somebody else, who is called by the address."""
         now = self._clock.monotonic()
-        tags = {"site": self._site, **place, "device": device}
-        kind = _Kind(tuple(tags.get(label, "") if place else "" for label in PLACE), notice.severity, notice.event)
+        name, room, rack = (device.name, device.room, device.rack) if device else (notice.source, "", "")
+        kind = _Kind((self._site, room, rack, name if device else ""), notice.severity, notice.event)
         self._counts[kind] = self._counts.get(kind, 0) + 1
-        if self._logged.get(kind, -math.inf) <= now:
+        if kind not in self._logged:
             self._logged[kind] = now + LOG_SECONDS
             level = logging.WARNING if notice.severity in ("critical", "warning") else logging.INFO
-            LOG.log(level, "%s: %s, %s (%s)", device, notice.event, notice.severity, notice.text)
+            LOG.log(level, "%s: %s, %s (%s)", name, notice.event, notice.severity, notice.text)
         details = _json(notice.details)
-        key = (device, notice.severity, details)
+        key = (name, notice.severity, details)
         if (held := self._held.get(key)) is not None:
             held.count += 1
             held.time = notice.time
             return
+        tags = dict(zip(PLACE, (self._site, room, rack, name), strict=True))
         tags |= {"source": SOURCE, "severity": notice.severity, "event": notice.event}
         self._write(tags, notice.text, details, 1, notice.time)
         if len(self._held) < MOST_HELD:
@@ -107,7 +110,7 @@ class Events:
         drops = self._dropping.get(cause)
         if drops is None:
             drops = self._dropping[cause] = _Drops(now, now, 0)
-            LOG.warning("traps%s are dropped: %s", f" from {source}" if source else "", why[cause])
+            LOG.warning("traps%s are dropped: %s", f" from {source}" if source else "", why.get(cause, cause))
         drops.last = now
         drops.count += count
 
@@ -141,15 +144,30 @@ class Events:
             if drops.last + QUIET_SECONDS <= now:
                 del self._dropping[cause]
                 lasted = duration(drops.last - drops.since)
-                LOG.info("no more traps dropped for the cause %s: %s in %s", cause, counted(drops.count, "trap"), lasted)
+                LOG.info(
+                    "no more traps dropped for the cause %s: %s in %s", cause, counted(drops.count, "trap"), lasted
+                )
         self._logged = {kind: until for kind, until in self._logged.items() if until > now}
 
     def _write(self, tags: Mapping[str, str], text: str, details: str, count: int, time: int) -> None:
         if self._pipeline is None:
             return
-        self._last_time = time = max(time, self._last_time + 1)  # two points at one instant would be one
+        if 0 <= self._last_time - time < MILLISECOND:
+            time = self._last_time + 1  # two points at one instant would be one
+        self._last_time = time
         fields: dict[str, float | str] = {"text": text, "varbinds": details, "count": float(count)}
         self._pipeline.put(encode_line(EVENT_MEASUREMENT, tags, fields, time), 1)
 
 
-def _json(details: Mapping[str, Callable[..., object] | object]) -> str: ...
+def _json(details: Mapping[str, object]) -> str:
+    whole = msgspec.json.encode(details).decode()
+    if len(whole) <= LONGEST_DETAILS:
+        return whole
+    kept: dict[str, object] = {}
+    room = LONGEST_DETAILS
+    for name, value in details.items():
+        room -= len(msgspec.json.encode({name: value}))
+        if room < len('{"left_out":10000}'):
+            break
+        kept[name] = value
+    return msgspec.json.encode({**kept, "left_out": len(details) - len(kept)}).decode()

@@ -9,15 +9,17 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dc_monitor.agent import registry
 from dc_monitor.agent.words import counted
 from dc_monitor.clock import Clock
-from dc_monitor.config.model import Config, Device, Send
-from dc_monitor.contract import Collector, CollectorFactory
+from dc_monitor.config.model import Config, Device, Send, Traps
+from dc_monitor.contract import Collector, CollectorFactory, Listener, ListenerFactory, ListenTarget
 from dc_monitor.errors import ConfigError
 from dc_monitor.sinks.lineprotocol import LineProtocolSink
 
 Credentials = Callable[[str], Mapping[str, Any]]
 Factory = Callable[[str], CollectorFactory]
+Listeners = Callable[[str], ListenerFactory]
 
 MOST_NAMES = 5
 """A log line names so many devices; of the others it tells how many."""
@@ -55,15 +57,35 @@ class SinkPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class TrapsPlan:
+    """Where to listen for traps, and for whom; two are equal when no sender could tell them apart.
+
+    `make` gives a fresh listener.
+    """
+
+    traps: Traps
+    credentials: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    make: Callable[[], Listener] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Devices and sinks by name, and the configuration they come from."""
+    """Devices and sinks by name, traps where they are wanted, and the configuration all that comes from."""
 
     config: Config
     devices: Mapping[str, DevicePlan]
     sinks: Mapping[str, SinkPlan]
+    traps: TrapsPlan | None
 
     @classmethod
-    def of(cls, config: Config, load: Credentials, factory: Factory, clock: Clock) -> "Plan":
+    def of(
+        cls,
+        config: Config,
+        load: Credentials,
+        factory: Factory,
+        clock: Clock,
+        listeners: Listeners = registry.listener,
+    ) -> "Plan":
         """Check everything; raises `ConfigError` or `Refused`. Reads files, opens no connection."""
         if not config.device:
             raise ConfigError("no [[device]]: there is nothing to read")
@@ -72,7 +94,8 @@ class Plan:
         load = cache(load)  # a thousand devices share a few tables
         devices = {device.name: _device(device, config, load, factory, clock) for device in config.device}
         sinks = [_sink(send, load) for send in config.send]
-        return cls(config, devices, {one.sink.name: one for one in sinks})
+        traps = _traps(config.traps, config, load, listeners, clock) if config.traps else None
+        return cls(config, devices, {one.sink.name: one for one in sinks}, traps)
 
 
 class Change(NamedTuple):
@@ -133,6 +156,21 @@ def _sink(send: Send, load: Credentials) -> SinkPlan:
         timeout=send.timeout,
     )
     return SinkPlan(send, token, _certificate(name, send.ca_file), sink)
+
+
+def _traps(traps: Traps, config: Config, load: Credentials, listeners: Listeners, clock: Clock) -> TrapsPlan:
+    credentials = {name: load(name) for name in traps.credentials}
+    target = ListenTarget(
+        host=traps.listen.host,
+        port=traps.listen.port,
+        clock=clock,
+        rate=traps.rate,
+        state=config.agent.state_path,
+        credentials=credentials,
+    )
+    make = partial(listeners("snmp"), target)
+    make()  # opens nothing; credentials it cannot use are told now
+    return TrapsPlan(traps, credentials, make)
 
 
 def _certificate(name: str, file: str) -> bytes:

@@ -1,7 +1,7 @@
 """The agent as a service: everything put together, started in order, stopped in reverse, changed while it runs.
 
 devices → schedule → outcomes → lines → spool → sinks, and the last values on `/metrics`. Without `[send]` there is no
-spool: `/metrics` and `jsonlines` serve alone.
+spool: `/metrics` and `jsonlines` serve alone. What devices say unasked goes the same way, where `[traps]` wants it.
 """
 
 import asyncio
@@ -17,8 +17,10 @@ from functools import partial
 from traceback import extract_tb
 
 from dc_monitor.agent import registry
+from dc_monitor.agent.events import Events
 from dc_monitor.agent.fleet import Fleet
 from dc_monitor.agent.intake import Intake
+from dc_monitor.agent.listening import Listening
 from dc_monitor.agent.plan import Change, Credentials, Factory, Plan, left_for_a_start
 from dc_monitor.agent.selfwatch import SelfWatch
 from dc_monitor.agent.sending import Sending
@@ -28,7 +30,7 @@ from dc_monitor.agent.words import counted
 from dc_monitor.clock import Clock, SystemClock
 from dc_monitor.config.model import Config
 from dc_monitor.daemon import allow_many_files, log_to_stderr, notify, notify_reloading
-from dc_monitor.errors import DcMonitorError
+from dc_monitor.errors import ConfigError, DcMonitorError
 from dc_monitor.sinks.jsonlines import JsonLines
 from dc_monitor.sinks.prometheus import LastValues, MetricsServer
 from dc_monitor.spool import Spool
@@ -113,8 +115,9 @@ class Agent:
         store, pipeline = (sending.store, sending.pipeline) if sending else (None, None)
         last = LastValues(clock.monotonic)
         watch = SelfWatch(site, socket.gethostname(), clock, store, pipeline)
+        events = Events(site, clock, pipeline)
         if agent.metrics is not None:
-            server = MetricsServer(agent.metrics.host, agent.metrics.port, [last, watch])
+            server = MetricsServer(agent.metrics.host, agent.metrics.port, [last, watch, events])
             stack.callback(server.close)
             LOG.info("metrics on http://%s:%d/metrics", agent.metrics.host, server.port)
         jsonlines = JsonLines(agent.jsonlines, site) if agent.jsonlines else None
@@ -127,9 +130,15 @@ class Agent:
         fleet = Fleet(clock, Intake(site, pipeline, last, jsonlines, watch), tasks)
         stack.push_async_callback(fleet.stop)
         await fleet.change(plan.devices)
-        beside = [tasks.begin(watch.run(partial(notify, "WATCHDOG=1")))]
+        listening = Listening(events, fleet.call, clock, tasks)
+        stack.callback(events.flush)
+        stack.push_async_callback(listening.stop)
+        await listening.change(plan.traps, plan.devices)
+        if plan.traps:
+            LOG.info("traps are heard on %s:%d/udp", plan.traps.traps.listen.host, listening.port)
+        beside = [tasks.begin(watch.run(partial(notify, "WATCHDOG=1"))), tasks.begin(events.run())]
         if self._read:
-            beside.append(tasks.begin(self._reload_when_asked(self._read, fleet, sending)))
+            beside.append(tasks.begin(self._reload_when_asked(self._read, fleet, listening, sending)))
         stack.push_async_callback(end, beside)
 
     async def _open_store(self, stack: AsyncExitStack) -> Store:
@@ -139,7 +148,9 @@ class Agent:
         await store.open()
         return store
 
-    async def _reload_when_asked(self, read: Files, fleet: Fleet, sending: Sending | None) -> None:
+    async def _reload_when_asked(
+        self, read: Files, fleet: Fleet, listening: Listening, sending: Sending | None
+    ) -> None:
         thread = ThreadPoolExecutor(1, thread_name_prefix="reload")
         try:
             while True:
@@ -154,12 +165,12 @@ class Agent:
                     kind = type(error).__name__
                     LOG.error("not reloaded, everything goes on as before: a fault of our own (%s)", kind)
                 else:
-                    await self._change_to(plan, fleet, sending)
+                    await self._change_to(plan, fleet, listening, sending)
                 notify("READY=1")
         finally:
             thread.shutdown(wait=False)
 
-    async def _change_to(self, plan: Plan, fleet: Fleet, sending: Sending | None) -> None:
+    async def _change_to(self, plan: Plan, fleet: Fleet, listening: Listening, sending: Sending | None) -> None:
         for sentence in left_for_a_start(self._plan.config, plan.config):
             LOG.warning("reload: %s", sentence)
         devices, sinks = await fleet.change(plan.devices), Change()
@@ -167,7 +178,12 @@ class Agent:
             sinks = await sending.change(plan.sinks)
         elif plan.sinks:
             LOG.warning("reload: [send] begins at a restart only: without it this agent was started without a spool")
-        told = "; ".join(filter(None, (devices.told("device"), sinks.told("sink"))))
+        try:
+            traps = await listening.change(plan.traps, plan.devices)
+        except ConfigError as error:
+            traps = "traps are not heard any more"
+            LOG.error("reload: no traps are heard: %s", error)
+        told = "; ".join(filter(None, (devices.told("device"), sinks.told("sink"), traps)))
         LOG.info("reloaded: %s", told or "nothing changed")
 
     def _planned(self, config: Config, load_credentials: Credentials) -> Plan:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from dc_monitor.config.model import FORMAT, Config
-from dc_monitor.config.values import Duration, Listen, Moment, Size
+from dc_monitor.config.values import Duration, Listen, Moment, Network, Size
 from dc_monitor.errors import ConfigError
 from dc_monitor.topology import KINDS, MEASURED_AT, ROLES
 
@@ -52,7 +52,7 @@ def parse(raw: bytes, name: str = "dc-monitor.toml") -> Config:
     return config
 
 
-def _with_unit(kind: type[Duration | Size | Listen | Moment], written: object) -> object:
+def _with_unit(kind: type[Duration | Size | Listen | Network | Moment], written: object) -> object:
     return kind.parse(written)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from dc_monitor.clock import Clock
-from dc_monitor.config.values import Duration, Listen, Moment, Size
+from dc_monitor.config.values import Duration, Listen, Moment, Network, Size
 from dc_monitor.contract import Rating, Target
 from dc_monitor.topology import Dated, Declared, Meter, Span, Topology
 
@@ -151,6 +151,18 @@ class Agent(Struct, frozen=True, kw_only=True):
         return _state(self.state, "agent")
 
 
+class Traps(Struct, frozen=True, kw_only=True):
+    """`[traps]`: SNMP traps and informs that devices send; without this table nobody listens for any."""
+
+    listen: Listen = Listen("127.0.0.1:1162")
+    credentials: list[str] = []
+    """Names of the credentials tables whose communities and users are heard."""
+    allow: list[Network] = []
+    """Who may send; when empty, the addresses of the devices."""
+    rate: Annotated[float, Meta(gt=0, le=500)] = 50.0
+    """Notifications a second, as a mean of ten."""
+
+
 class Send(Struct, frozen=True, kw_only=True):
     """`[send]`, or `[[send]]` for several: a server that takes line protocol on `/api/v2/write`."""
 
@@ -189,6 +201,7 @@ class Config(Struct, frozen=True, kw_only=True):
     meter: list[MeterTable] = []
     tariff: Tariff = Tariff()
     agent: Agent = Agent()
+    traps: Traps | None = None
     send: list[Send] = []
     receive: Receive = Receive()
     credentials_file: str = ""

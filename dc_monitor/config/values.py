@@ -1,6 +1,7 @@
-"""Values a person writes with a unit or in several forms: durations, sizes, moments, addresses to listen on."""
+"""Values a person writes with a unit or in several forms: durations, sizes, moments, addresses and networks."""
 
 import datetime as dt
+import ipaddress
 import re
 from zoneinfo import ZoneInfo
 
@@ -54,6 +55,20 @@ class Listen(str):
     def port(self) -> int:
         """Port; 0 lets the system choose."""
         return int(self.rpartition(":")[2])
+
+
+class Network(str):
+    """An address or a network of them: `10.0.0.7`, `10.0.0.0/24`, `2001:db8::/64`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, written: object) -> "Network":
+        """Read what a person wrote; raises `ValueError` with what was expected."""
+        try:
+            return cls(ipaddress.ip_network(str(written), strict=False))
+        except ValueError:
+            raise ValueError(f'"{written}": expected an address or a network, such as "10.0.0.0/24"') from None
 
 
 class Moment:

@@ -16,11 +16,11 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EntryPoint]]:
     """What seems to be installed."""
     entries: list[EntryPoint] = []
     monkeypatch.setattr(registry, "entry_points", lambda group: [one for one in entries if one.group == group])
-    registry.factory.cache_clear()
-    registry._known.cache_clear()
+    for found in (registry.factory, registry.listener, registry._known):
+        found.cache_clear()
     yield entries
-    registry.factory.cache_clear()
-    registry._known.cache_clear()
+    for found in (registry.factory, registry.listener, registry._known):
+        found.cache_clear()
 
 
 def entry(name: str, value: str) -> EntryPoint:
@@ -55,6 +55,15 @@ def test_what_cannot_be_used_is_one_sentence(installed: list[EntryPoint], scheme
         registry.factory(scheme)
 
     assert sentence == str(caught.value)
+
+
+def test_the_listener_of_a_protocol_is_found_in_a_group_of_its_own(installed: list[EntryPoint]) -> None:
+    """By the same rules; a collector is none."""
+    installed += [EntryPoint("snmp", "string:Formatter", registry.LISTENERS), entry("other", "string:Template")]
+
+    assert "Formatter" == registry.listener("snmp").__name__  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match="nothing that is installed listens for other"):
+        registry.listener("other")
 
 
 def test_only_what_is_asked_is_loaded() -> None:

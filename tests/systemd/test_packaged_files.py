@@ -14,12 +14,12 @@ import pytest
 
 from dc_monitor.cli import main
 from dc_monitor.config.load import parse
-from dc_monitor.config.model import Agent, Config, Device, MeterTable, Receive, Send, Site, Tariff
+from dc_monitor.config.model import Agent, Config, Device, MeterTable, Receive, Send, Site, Tariff, Traps
 
 HOME = Path(__file__).resolve().parents[2]
 FILES = {name: HOME / "systemd" / name for name in ("agent.toml", "site.toml")}
 TABLES = {"site": Site, "device": Device, "meter": MeterTable, "tariff": Tariff, "agent": Agent, "send": Send}
-TABLES["receive"] = Receive
+TABLES |= {"receive": Receive, "traps": Traps}
 COMMENTED = re.compile(r"#(\[|\w+ = )")
 
 

@@ -17,8 +17,8 @@ from support.processes import start, stop, wait_for
 
 HOME = Path(__file__).resolve().parents[2]
 UNITS = [HOME / "systemd" / f"dc-monitor-{name}.service" for name in ("agent", "site")]
-AS_ROOT_ONLY = {"fchown", "fchown32"}
-"""SQLite gives its files to the owner of the database when it is root, which a service never is."""
+AS_ROOT_ONLY = {"chown", "fchown", "fchown32"}
+"""SQLite and the archive give their files to the owner of the folder when they are root, which a service never is."""
 WISHES = {"agent": set[str](), "site": {"mbind"}}
 """pyarrow's allocator says near which processor it would like its memory, and does not mind a no."""
 
