@@ -7,6 +7,7 @@ The file does not grow for ever: pages of deleted batches are used again, and wh
 free, some of it is given back to the file system (`auto_vacuum=INCREMENTAL`, in bounded steps).
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -98,7 +99,7 @@ class SpoolFile:
         """
         self.close()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(self.path.parent)
         except OSError as error:
             raise DcMonitorError(f"cannot make the spool's folder {self.path.parent}: {error.strerror}") from error
         damage = self._damage or self._connect()
@@ -280,6 +281,18 @@ def _rows_around_damage(db: sqlite3.Connection, at: int, last: int) -> Iterator[
         except sqlite3.DatabaseError:
             at += stride
             stride *= 2
+
+
+def _make_folder(folder: Path) -> None:
+    """Create what is missing of it, each name on disk before the next: a power cut must not take the folder away."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+        descriptor = os.open(one.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _size(path: Path) -> int:
