@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -22,10 +22,15 @@ def running(*arguments: str, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
             stop(process)
 
 
-def start(*arguments: str, stderr: IO[bytes]) -> "subprocess.Popen[bytes]":
-    """`dc-monitor ARGUMENTS…` in the background."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "dc_monitor", *arguments]
+def start(*arguments: str, stderr: IO[bytes], under: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
+    """`dc-monitor ARGUMENTS…` in the background; `under` is the command of a tracer that runs it."""
+    return start_python("-m", "dc_monitor", *arguments, stderr=stderr, under=under)
+
+
+def start_python(*arguments: str, stderr: IO[bytes], under: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
+    """This Python with ARGUMENTS… in the background."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "RUST_BACKTRACE": "0"}  # the latter as in our unit
+    command = [*under, sys.executable, *arguments]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, env=environment)
 
 
