@@ -220,11 +220,11 @@ class GufoClient:
         except SnmpAuthError as error:
             raise Reported("authorizationError") from error
         except (SnmpError, RuntimeError) as error:
-            raise self._other_failure() or Malformed(f"an answer that is no SNMP ({error})") from error
+            raise self._other_failure() or Malformed(f"an answer that is no SNMP ({error!s:.80})") from error
         except BaseException as error:
             if type(error).__name__ != "PanicException":
                 raise
-            raise Malformed(f"an answer that is no SNMP ({error})") from error
+            raise Malformed(f"an answer that is no SNMP ({error!s:.80})") from error
 
     def _other_failure(self) -> Exception | None:
         failure, self._failure = self._failure, None  # kept, it would keep the client by its traceback
