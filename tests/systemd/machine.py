@@ -21,7 +21,8 @@ TOOLS = ("unshare", "nsenter", "systemctl", "journalctl")
 CGROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 PATIENCE = 30.0
 
-# $1 is a folder for the new root. /sys and /proc/sys are for reading only: they are the kernel's, and that is shared.
+# $1 is a folder for the new root. Further arguments lie in /tmp, and are shown in the new one. /sys and /proc/sys are
+# for reading only: they are the kernel's, and that is shared.
 BOOT = r"""
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$1"
@@ -44,6 +45,10 @@ mount -t devpts -o ptmxmode=0666 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 mount -t tmpfs -o mode=0755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+for shown in "${@:2}"; do
+    mkdir -p "$root$shown"
+    mount --bind "$shown" "$root$shown"
+done
 units=$root/lib/systemd/system
 find "$units" "$root/etc/systemd/system" -path '*.wants/*' ! -name 'systemd-journald*' -delete
 rm -rf "$root/etc/dc-monitor" "$root/var/log/journal"
@@ -99,12 +104,15 @@ def machine(folder: Path) -> Iterator[Machine]:
     """Boot, and switch off with the block."""
     cgroup = _cgroup()
     command = ["unshare", "--mount", "--pid", "--fork", "--net", "--uts", "--ipc", "--cgroup", "--kill-child", "bash"]
+    shown = [str(place) for place in _places() if place.parts[1] == "tmp"]
     log = folder / "boot.log"
     with log.open("wb") as said:
         # Into a cgroup of its own first: that is then the root of all it sees.
         script = f'echo $$ > {cgroup}/cgroup.procs && exec "$@"'
         unshared = subprocess.Popen(
-            ["bash", "-c", script, "bash", *command, "-euc", BOOT, "bash", str(folder)], stdout=said, stderr=said
+            ["bash", "-c", script, "bash", *command, "-euc", BOOT, "bash", str(folder), *shown],
+            stdout=said,
+            stderr=said,
         )
     try:
         yield Machine(_process_1(unshared, log))
@@ -157,10 +165,13 @@ def _remove(cgroup: Path) -> None:
         time.sleep(0.02)
 
 
-def interpreter_in_a_home() -> str:
-    """Lines for a unit, where the Python of these tests lies in a home, which the units hide; "" where it does not."""
-    places = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), Path(__file__).resolve().parents[2]}
-    hidden = [place for place in places if place.parts[1] in ("root", "home")]
+def interpreter_shown() -> str:
+    """Lines for a unit, where the Python of these tests lies in a home or in /tmp, which the units hide; or ""."""
+    hidden = [place for place in _places() if place.parts[1] in ("root", "home", "tmp")]
     if not hidden:
         return ""
     return f"ProtectHome=tmpfs\nBindReadOnlyPaths={' '.join(map(str, hidden))}\n"
+
+
+def _places() -> set[Path]:
+    return {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), Path(__file__).resolve().parents[2]}

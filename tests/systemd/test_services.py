@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.processes import wait_for
-from systemd.machine import Machine, interpreter_in_a_home, machine
+from systemd.machine import Machine, interpreter_shown, machine
 
 HOME = Path(__file__).resolve().parents[2]
 SERVICES = ("dc-monitor-agent", "dc-monitor-site")
@@ -112,7 +112,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
             addresses = {one["name"]: one["address"] for one in told["devices"]}
             room = Room(booted, {"here": "host://", **addresses}, told["community"])
             for service in SERVICES:
-                room.write(f"etc/systemd/system/{service}.service.d/here.conf", f"[Service]\n{interpreter_in_a_home()}")
+                room.write(f"etc/systemd/system/{service}.service.d/here.conf", f"[Service]\n{interpreter_shown()}")
                 room.write(f"etc/systemd/system/{service}.service.d/test.conf", IMPATIENT)
             room.write(f"{ETC}/agent.toml", '[[device]]\nname = "here"\naddress = "host://"\n')
             booted.run("bash", "-euc", documented("systemctl"))
@@ -184,7 +184,7 @@ def test_check_runs_as_the_service_itself(room: Room) -> None:
         "[Service]",
         "Type=oneshot",
         *(option for flag, option in pairwise(words[:program]) if flag == "-p"),
-        interpreter_in_a_home(),
+        interpreter_shown(),
         "StandardOutput=file:/run/said",
         f"ExecStart={' '.join(words[program:])}",
     ]
