@@ -1,5 +1,6 @@
 """How a kernel is compiled, said once."""
 
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -9,6 +10,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 SECOND = 1e9
 """Nanoseconds in a second; every `time` of the kernels counts those."""
+
+PARALLEL = threading.Lock()
+"""One for everything that runs on numba's threads: its pool aborts the process when two enter it at once."""
 
 
 def compiled(parallel: bool = False) -> Callable[[F], F]:

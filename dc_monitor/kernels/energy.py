@@ -8,21 +8,17 @@ Sums have one fixed order, whatever the machine and the number of threads: inter
 :math:`i \bmod 64`, each lane adds in the order of time, and the lanes are added from the first to the last.
 """
 
-import threading
 from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dc_monitor.kernels.compiled import SECOND, compiled
+from dc_monitor.kernels.compiled import PARALLEL, SECOND, compiled
 from dc_monitor.kernels.spans import Spans
 
 LANES = 64
 """Partial sums of a series; several vector registers wide, so that memory and not the adder is the limit."""
-
-_PARALLEL = threading.Lock()
-"""numba's own thread pool aborts the process when two threads enter it at once."""
 
 
 class Energy(NamedTuple):
@@ -119,7 +115,7 @@ def energy_of_many(time: ArrayLike, power: ArrayLike, offsets: ArrayLike, max_ga
     filled = edges[1:] > edges[:-1]
     _refuse_centuries(when[edges[:-1][filled]], when[edges[1:][filled] - 1])
     gaps = np.broadcast_to(np.asarray(max_gap, np.int64), edges.size - 1)
-    with _PARALLEL:
+    with PARALLEL:
         joules, covered, disordered = _energy_of_many(when, watts, edges, gaps)
     if disordered.any():
         series = int(np.flatnonzero(disordered)[0])

@@ -36,6 +36,18 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Sensed:
+    """What one sensor adds to a figure: `celsius` is its mean over the time it is known in."""
+
+    sensor: str
+    label: str
+    place: str
+    celsius: float | None
+    method: str
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """A KPI of a period with everything that must be told beside it.
 
@@ -66,7 +78,7 @@ class Figure:
     edition: str
     missing: tuple[Sentence, ...] = ()
     notes: tuple[Sentence, ...] = ()
-    lineage: tuple[Contribution, ...] = ()
+    lineage: tuple[Contribution | Sensed, ...] = ()
 
     def as_json(self, lang: str = "en") -> dict[str, Any]:
         """The figure as a JSON object, its sentences in `lang`."""

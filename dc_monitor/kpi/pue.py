@@ -16,7 +16,6 @@ the upper end lies below 1 there is no figure.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from dc_monitor.kpi.category import lowest_category
 from dc_monitor.kpi.energy import Grid, Metered
 from dc_monitor.kpi.figure import Contribution, Figure
 from dc_monitor.kpi.gather import gather
+from dc_monitor.kpi.periods import twelve_months
 from dc_monitor.kpi.rules import DAY, HOUR, RULES, Rules
 from dc_monitor.kpi.sentences import Sentence, say
 from dc_monitor.kpi.tally import ROLES, Sums, Tally, add_up, errors_of
@@ -164,22 +164,10 @@ def _spread(sums: Sums, value: float, rules: Rules) -> float:
 
 def _annual(sums: Sums, grid: Grid, rules: Rules) -> bool:
     """Whether the period is twelve full months, known on enough of their days."""
-    if not _twelve_months(grid.start, grid.end):
+    if not twelve_months(grid.start, grid.end):
         return False
     days = np.add.reduceat(sums.known, np.arange(0, sums.known.size, DAY // rules.block))
     return float(np.mean(days >= DAY / 2)) >= rules.annual_days
-
-
-def _twelve_months(start: int, end: int) -> bool:
-    """Whether both ends are the midnight that begins a month somewhere on earth, twelve months apart."""
-    months = []
-    for edge in (start, end):
-        near = datetime.fromtimestamp(edge // 10**9, UTC) + timedelta(hours=14)  # from UTC-12 to UTC+14
-        first = near.replace(day=1, hour=0, minute=0, second=0)
-        if near - first > timedelta(hours=26):
-            return False
-        months.append(12 * first.year + first.month)
-    return months[1] - months[0] == 12
 
 
 def _improvements(tallies: Sequence[Tally], assumed: set[str], absent: Sequence[Sentence]) -> Iterator[Sentence]:

@@ -252,5 +252,155 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "fr": "Compteur d’énergie et puissance de {meter} diffèrent de {share:percent}\xa0: vérifiez son échelle et "
         "son rapport de transformation.",
     },
+    # Air: why there is no figure.
+    "no_inlets": {
+        "en": 'No inlet temperature is measured: hang probes in front of the racks, or label such points "front".',
+        "fr": "Aucune température d’entrée d’air n’est mesurée\xa0: posez des sondes en façade des baies, ou donnez à "
+        "ces points un libellé avec «\xa0avant\xa0».",
+    },
+    "no_exhaust_air": {
+        "en": 'No temperature behind a rack is measured: hang probes there and name them "rear" or "exhaust".',
+        "fr": "Aucune température à l’arrière d’une baie n’est mesurée\xa0: posez-y des sondes et nommez-les "
+        "«\xa0arrière\xa0».",
+    },
+    "no_supply_air": {
+        "en": 'Nobody tells how cold the air handlers supply their air: read them, or hang a probe named "supply".',
+        "fr": "La température de soufflage n’est pas connue\xa0: interrogez les climatiseurs, ou posez une sonde "
+        "nommée «\xa0soufflage\xa0».",
+    },
+    "no_return_air": {
+        "en": 'Nobody tells how warm the air returns to the air handlers: read them, or hang a probe named "return".',
+        "fr": "La température de reprise n’est pas connue\xa0: interrogez les climatiseurs, ou posez une sonde nommée "
+        "«\xa0reprise\xa0».",
+    },
+    "no_pair": {
+        "en": "No rack is measured in front and behind at the same time: name the rack of each probe.",
+        "fr": "Aucune baie n’est mesurée à l’avant et à l’arrière au même moment\xa0: indiquez la baie de chaque "
+        "sonde.",
+    },
+    "air_silent": {
+        "en": "Less than half of the period is known for {names}.",
+        "fr": "Moins de la moitié de la période est connue pour {names}.",
+    },
+    "low_air_coverage": {
+        "en": "Only {coverage:percent} of the period is known; a figure needs {least:percent}.",
+        "fr": "Seuls {coverage:percent} de la période sont connus\xa0; il en faut {least:percent} pour donner un "
+        "chiffre.",
+    },
+    "no_rise": {
+        "en": "The air leaves the equipment no warmer than it comes: the equipment is off, or sensors are swapped.",
+        "fr": "L’air ne sort pas du matériel plus chaud qu’il n’y entre\xa0: le matériel est éteint, ou des sondes "
+        "sont interverties.",
+    },
+    "air_contradicts": {
+        "en": "The temperatures contradict each other, beyond the error of the sensors: one is wrong or misnamed.",
+        "fr": "Les températures se contredisent, au-delà de l’erreur des sondes\xa0: l’une se trompe ou porte un "
+        "mauvais nom.",
+    },
+    "no_humidity": {
+        "en": "No inlet measures humidity beside its temperature: one probe with both in a cold aisle would do.",
+        "fr": "Aucune entrée d’air ne mesure l’humidité avec la température\xa0: une sonde double en allée froide "
+        "suffirait.",
+    },
+    "days_missing": {
+        "en": "Only {days:0} of {all:0} days are known; a sum of degree days needs {least:percent} of them.",
+        "fr": "Seuls {days:0} jours sur {all:0} sont connus\xa0; il en faut {least:percent} pour additionner des "
+        "degrés-jours.",
+    },
+    "no_outdoor": {
+        "en": "The outdoor temperature is not known: list its point under outdoor, or import a weather file.",
+        "fr": "La température extérieure n’est pas connue\xa0: citez son point dans outdoor, ou importez un fichier "
+        "météo.",
+    },
+    "no_capacity": {
+        "en": "The capacity of the cooling units that run is not told, or there is no IT load to compare it with.",
+        "fr": "La puissance froid des climatiseurs en marche n’est pas indiquée, ou il n’y a pas de charge "
+        "informatique à quoi la comparer.",
+    },
+    # Air: what would make it better, and how to read it.
+    "inlets_silent": {
+        "en": "Inlets that sent nothing in the period: {count:0} of {all:0} ({names}).",
+        "fr": "Entrées d’air restées muettes pendant la période\xa0: {count:0} sur {all:0} ({names}).",
+    },
+    "inlets_partly": {
+        "en": "Inlets not known for a part of the period: {count:0} of {all:0}; {sensor} for longest, {missing:span}.",
+        "fr": "Entrées d’air inconnues pendant une partie de la période\xa0: {count:0} sur {all:0}\xa0; le plus "
+        "longtemps {sensor}, {missing:span}.",
+    },
+    "inlets_counted": {
+        "en": "Inlet sensors counted: {count:0}, each with the time it is known; at what height they hang is not told.",
+        "fr": "Sondes d’entrée d’air comptées\xa0: {count:0}, chacune pour le temps où elle est connue\xa0; leur "
+        "hauteur n’est pas indiquée.",
+    },
+    "moist_inlets": {
+        "en": "Inlets that measure humidity too: {count:0} of {all:0}; the others are left out here.",
+        "fr": "Entrées d’air qui mesurent aussi l’humidité\xa0: {count:0} sur {all:0}\xa0; les autres sont ici "
+        "laissées de côté.",
+    },
+    "worst_inlet": {
+        "en": "{sensor} was outside the recommended range for {outside:span}, by {kelvin_hours:1} K·h: more than any "
+        "other.",
+        "fr": "{sensor} est sorti de la plage recommandée pendant {outside:span}, de {kelvin_hours:1} K·h\xa0: plus "
+        "que tout autre.",
+    },
+    "changed_fast": {
+        "en": "Inlets that changed faster than {limit:0} K within {span:span}: {count:0}; {sensor} most, by "
+        "{kelvin:1} K.",
+        "fr": "Entrées d’air qui ont varié de plus de {limit:0} K en {span:span}\xa0: {count:0}\xa0; le plus {sensor}, "
+        "de {kelvin:1} K.",
+    },
+    "class_assumed": {
+        "en": "The class of the equipment was not told; {name} is assumed.",
+        "fr": "La classe du matériel n’est pas indiquée\xa0; {name} est supposée.",
+    },
+    "temperatures_unconfirmed": {
+        "en": "The limits of {edition} were not read in the standard itself.",
+        "fr": "Limites non lues dans la norme elle-même\xa0: {edition}.",
+    },
+    "moisture_unconfirmed": {
+        "en": "The moisture limits of {edition} were not read in the standard itself.",
+        "fr": "Limites d’humidité non lues dans la norme elle-même\xa0: {edition}.",
+    },
+    "derated": {
+        "en": "At {altitude:0} m the highest allowable temperature is {celsius:1} °C.",
+        "fr": "À {altitude:0} m, la température maximale admissible est de {celsius:1} °C.",
+    },
+    "sensors_assumed": {
+        "en": "The accuracy of the temperature sensors is not known; ±{kelvin:1} K is assumed for each.",
+        "fr": "La précision des sondes de température n’est pas connue\xa0; ±{kelvin:1} K est supposé pour chacune.",
+    },
+    "rci_good": {
+        "en": "A good rack cooling index.",
+        "fr": "Un bon indice de refroidissement des baies.",
+    },
+    "rci_acceptable": {
+        "en": "An acceptable rack cooling index.",
+        "fr": "Un indice de refroidissement des baies acceptable.",
+    },
+    "rci_poor": {
+        "en": "A poor rack cooling index.",
+        "fr": "Un mauvais indice de refroidissement des baies.",
+    },
+    "rti_balanced": {
+        "en": "The air handlers move about as much air as the equipment.",
+        "fr": "Les climatiseurs brassent à peu près autant d’air que le matériel.",
+    },
+    "rti_bypass": {
+        "en": "The air handlers move more air than the equipment: a part of it returns unused.",
+        "fr": "Les climatiseurs brassent plus d’air que le matériel\xa0: une partie revient sans avoir servi.",
+    },
+    "rti_recirculation": {
+        "en": "The equipment moves more air than the air handlers: it takes in some of its own exhaust.",
+        "fr": "Le matériel brasse plus d’air que les climatiseurs\xa0: il reprend une partie de son air chaud.",
+    },
+    "equal_flow": {
+        "en": "The power of the racks is not known for all {count:0}, so they count as if each moved the same air.",
+        "fr": "La puissance n’est pas connue pour les {count:0} baies\xa0: elles comptent comme si chacune brassait "
+        "autant d’air.",
+    },
+    "no_rise_at": {
+        "en": "Left out, because the air leaves them no warmer than it comes: {racks}.",
+        "fr": "Laissées de côté, car l’air n’en sort pas plus chaud qu’il n’y entre\xa0: {racks}.",
+    },
 }
 """Code → language → template; `{value:format}` as `_Speaker` knows."""

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from dc_monitor.clock import NANOSECONDS
 from dc_monitor.config.model import Tariff
 from dc_monitor.history.columns import Key
+from dc_monitor.kpi.air import INLET, air_sensors
 from dc_monitor.kpi.figure import iso
 from dc_monitor.kpi.sentences import duration, say
 from dc_monitor.names import METHODS
@@ -85,15 +86,10 @@ def hottest_inlet(site: Snapshot, lang: str) -> dict[str, Any]:
 
 
 def inlets(site: Snapshot) -> list[Key]:
-    """Temperatures in front of racks: probes and whatever is called an inlet, never outdoors or a UPS's inside."""
-    return [
-        (device, point, quantity)
-        for device, point, quantity in site.keys
-        if quantity == "temperature"
-        and "battery" not in point
-        and f"{device}/{point}" not in site.plan.outdoor
-        and (point.startswith("probe/") or ("inlet" in point and site.kind(device) != "ups"))
-    ]
+    """Temperatures of the air in front of racks."""
+    kinds = {device: site.kind(device) for device, _, _ in site.keys}
+    sensors = air_sensors(site.keys, kinds, site.plan.labels, site.plan.outdoor)
+    return [sensor.key for sensor in sensors if sensor.place == INLET]
 
 
 def label(site: Snapshot, device: str, point: str) -> str:
