@@ -19,6 +19,8 @@ COMMANDS = {
     "site": "receive, keep, compute and show",
     "read": "ask one device once and print what it says",
     "check": "validate the configuration, read everything once, say what is possible and what is missing",
+    "discover": "find what can be read in a network, and propose the configuration for it",
+    "record": "save what a device says, personal data blanked, as a fixture that makes a bug report a test",
 }
 
 CHECK_CODES = (
@@ -45,7 +47,40 @@ def parser() -> argparse.ArgumentParser:
     add["read"].add_argument("--credentials", default="", metavar="NAME", help="table of the credentials file")
     add["read"].add_argument("--profile", default="", help="a profile of the catalogue, instead of detecting one")
     add["read"].add_argument("--timeout", type=seconds, default=2.0, help="seconds one answer may take (default 2)")
-    for name in ("agent", "site", "check", "read"):
+    add["discover"].add_argument(
+        "targets",
+        nargs="*",
+        metavar="TARGET",
+        help="10.0.0.12, 10.0.0.0/24, 10.0.0.5-40, a host name, each with :port; @FILE",
+    )
+    add["discover"].add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="configuration to write, or to add to"
+    )
+    add["discover"].add_argument(
+        "--credentials",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="tables to try, users of SNMPv3 first",
+    )
+    add["discover"].add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PROTOCOL",
+        help="look for this one: snmp modbus redfish ipmi nut",
+    )
+    add["discover"].add_argument("--timeout", type=seconds, default=1.0, help="seconds one answer may take (default 1)")
+    add["discover"].add_argument("--rate", type=rate, default=200.0, help="most packets a second (default 200)")
+    add["record"].add_argument("address", metavar="ADDRESS", help="such as snmp://10.0.0.12")
+    add["record"].add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="such as pdu.snmprec")
+    add["record"].add_argument("--credentials", default="", metavar="NAME", help="table of the credentials file")
+    add["record"].add_argument(
+        "--keep-labels", action="store_true", help="keep the names people gave outlets and probes"
+    )
+    add["record"].add_argument("--timeout", type=seconds, default=2.0, help="seconds one answer may take (default 2)")
+    for name in ("agent", "site", "check", "read", "discover", "record"):
         add[name].add_argument(
             "--credentials-file", type=Path, metavar="FILE", help="TOML file of mode 0600 that holds the secrets"
         )
@@ -53,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
         "--offline", action="store_true", help="ask nobody: only what can be known without a network or a device"
     )
     add["check"].epilog = CHECK_CODES
-    for name in ("read", "check"):
+    for name in ("read", "check", "discover"):
         add[name].add_argument("--json", action="store_true", help="print one JSON document")
     return root
 
@@ -89,6 +124,14 @@ def seconds(written: str) -> float:
     number = float(written)
     if not 0 < number < 1e9:
         raise argparse.ArgumentTypeError(f"{written}: expected seconds above 0")
+    return number
+
+
+def rate(written: str) -> float:
+    """Packets a second."""
+    number = float(written)
+    if not 1 <= number <= 10_000:
+        raise argparse.ArgumentTypeError(f"{written}: expected packets a second, 1 to 10000")
     return number
 
 

@@ -5,7 +5,9 @@ Each flaw says where in the file it stands, as keys and positions, so that `cata
 
 import difflib
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, get_args
 
 import msgspec
@@ -189,7 +191,7 @@ def _of_column(path: Path, group: Group, column: Column, everywhere: Sequence[On
     places = set(_PLACES) if isinstance(group, Table) else set()
     if isinstance(group, Table) and group.label:
         places |= _NAMED
-    places |= set(sorted(_CAUGHT)[: sum(_groups(only.like) for only in conditions)])
+    places |= set(sorted(_CAUGHT)[: _taken(conditions)])
     at_point: Path = (*path, "point") if column.point else (*path[:-2], "point")
     yield from _template(at_point, column.point or group.point, places)
 
@@ -231,8 +233,8 @@ def _column(path: Path, written: str) -> Iterator[Flaw]:
 
 def _pattern(path: Path, pattern: str, groups: int = 0) -> Iterator[Flaw]:
     try:
-        found = re.compile(pattern).groups
-    except re.error as error:
+        found = _groups(pattern)
+    except (re.error, FutureWarning) as error:
         yield Flaw(path, f'{path[-1]} = "{pattern}": {error}')
         return
     if pattern and found < groups:
@@ -240,10 +242,16 @@ def _pattern(path: Path, pattern: str, groups: int = 0) -> Iterator[Flaw]:
 
 
 def _groups(pattern: str) -> int:
-    try:
+    """How many pieces a pattern takes; raises for what is no pattern, or may mean something else one day."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
         return re.compile(pattern).groups
-    except re.error:
-        return 0
+
+
+def _taken(conditions: Iterable[Only]) -> int:
+    with suppress(re.error, FutureWarning):
+        return sum(_groups(only.like) for only in conditions)
+    return len(_CAUGHT)  # the pattern is told, so its pieces need not be
 
 
 def _template(path: Path, written: str, places: set[str]) -> Iterator[Flaw]:

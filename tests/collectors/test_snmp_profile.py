@@ -1,6 +1,10 @@
 """Profiles: a typo is an error when the catalogue is loaded, not a wrong number a year later."""
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collectors.snmp.catalogue import catalogue, named, parse
 from collectors.snmp.profile import SPOKEN
@@ -114,6 +118,45 @@ def test_a_value_of_another_kind_is_a_sentence_and_no_fault_of_ours(spoilt: str)
 def test_bytes_that_are_no_utf_8_are_told_with_their_line() -> None:
     with pytest.raises(ConfigError, match=r"^x\.toml:4: expected UTF-8, and found the byte 0xe9$"):
         parse(GOOD.encode().replace(b'"pdu"', b'"pdu" # r\xe9gie'), "x.toml")
+
+
+TOKENS = [
+    '"',
+    "'",
+    "[",
+    "]]",
+    "{",
+    "}",
+    "=",
+    ".",
+    ",",
+    "\n",
+    "#",
+    "-1",
+    "0",
+    "true",
+    "[[table]]",
+    "codes",
+    "only",
+    '"""',
+    "é",
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 12), st.sampled_from(TOKENS)), max_size=4))
+def test_whatever_a_file_holds_it_is_a_profile_or_one_sentence(spoils: list[tuple[int, int, str]]) -> None:
+    """Pieces cut out and put in anywhere: never a fault of our own."""
+    text = GOOD
+    for at, many, token in spoils:
+        text = text[:at] + token + text[at + many :]
+    told = ""
+    try:
+        parse(text.encode(), "x.toml")
+    except ConfigError as error:
+        told = str(error)
+
+    assert not told or re.match(r"x\.toml:\d+: .", told)
 
 
 def test_a_profile_asked_for_by_a_wrong_name_is_refused_with_the_nearest() -> None:

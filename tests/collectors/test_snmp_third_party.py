@@ -64,13 +64,13 @@ def test_a_profile_of_the_sites_own_stands_beside_ours(folder: Path) -> None:
 
 def test_a_device_says_that_its_profile_is_the_sites_own_and_whose_turn_is_chance(folder: Path) -> None:
     """Both fit the same sysObjectID and have the same rank: the site's own goes first, and that is said."""
-    (folder / "acme-meter.toml").write_text(METER, encoding="utf-8")
+    (folder / "zeta-meter.toml").write_text(METER.replace("acme-meter", "zeta-meter"), encoding="utf-8")
     info = read_meter()[0]
 
-    assert ("acme-meter", "janitza-umg604") == tuple(info.profiles)
+    assert ("zeta-meter", "janitza-umg604") == tuple(info.profiles)
     assert (
-        f"sysObjectID 1.3.6.1.4.1.34278.10.1 is acme-meter and janitza-umg604; acme-meter is {folder}/acme-meter.toml; "
-        "acme-meter and janitza-umg604 both fit sysObjectID 1.3.6.1.4.1.34278.10 with rank 50: acme-meter goes first; "
+        f"sysObjectID 1.3.6.1.4.1.34278.10.1 is zeta-meter and janitza-umg604; zeta-meter is {folder}/zeta-meter.toml; "
+        "zeta-meter and janitza-umg604 both fit sysObjectID 1.3.6.1.4.1.34278.10 with rank 50: zeta-meter goes first; "
         "say which shall, with `rank`"
     ) == info.why
 
