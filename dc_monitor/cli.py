@@ -21,7 +21,10 @@ COMMANDS = {
     "check": "validate the configuration, read everything once, say what is possible and what is missing",
     "discover": "find what can be read in a network, and propose the configuration for it",
     "record": "save what a device says, personal data blanked, as a fixture that makes a bug report a test",
+    "import": "CSV and Parquet of other systems into the archive, with a word on every row that was not plain",
 }
+MODULES = {"import": "import_history"}
+"""Of commands whose name no module can have."""
 
 CHECK_CODES = (
     "Exit codes: 0 all is well; 1 something did not answer or is not possible; 2 the configuration cannot be used."
@@ -90,13 +93,48 @@ def parser() -> argparse.ArgumentParser:
     add["check"].epilog = CHECK_CODES
     for name in ("read", "check", "discover"):
         add[name].add_argument("--json", action="store_true", help="print one JSON document")
+    _add_import(add["import"])
     return root
+
+
+def _add_import(command: argparse.ArgumentParser) -> None:
+    command.add_argument("files", nargs="*", type=Path, metavar="FILE", help="CSV (compressed or not) or Parquet")
+    command.add_argument("-c", "--config", type=Path, metavar="FILE", help="the site's TOML file")
+    command.add_argument("--map", type=Path, metavar="FILE", help="TOML file that says what the columns are")
+    command.add_argument("--layout", default="", metavar="NAME", help="a layout that is known; see --layouts")
+    command.add_argument("--layouts", action="store_true", help="list the layouts, or print the one of --layout")
+    command.add_argument("--sketch", action="store_true", help="print a map of the first file, to fill in")
+    command.add_argument("--device", default="", metavar="NAME", help="whose readings these are")
+    command.add_argument("--point", default="", metavar="PATH", help="which point of the device, such as total")
+    command.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="SERIES",
+        help='a column without a map, such as "P (kW)=main-meter/total power kW interval 30min end"',
+    )
+    command.add_argument(
+        "--where", action="append", default=[], metavar="COLUMN=TEXT", help="only rows with this text in that column"
+    )
+    command.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a key of the map, such as decimal=,"
+    )
+    command.add_argument("--site", default="", metavar="NAME", help="whose history it is (default: the first site)")
+    command.add_argument("--archive", type=Path, metavar="DIR", help="another archive than that of the configuration")
+    command.add_argument("--dry-run", action="store_true", help="do all but write: what would come in, what would not")
+    command.add_argument("--json", action="store_true", help="print one JSON document")
+    command.epilog = (
+        "Exit codes: 0 everything was taken; 1 something was refused or could not be imported; 2 the map or the "
+        "configuration cannot be used."
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; every error ends as one sentence on stderr."""
     args = parser().parse_args(argv)
-    run: Callable[[argparse.Namespace], int] = import_module(f"dc_monitor.commands.{args.command}").run
+    run: Callable[[argparse.Namespace], int] = import_module(
+        f"dc_monitor.commands.{MODULES.get(args.command, args.command)}"
+    ).run
     try:
         return run(args)
     except ConfigError as error:

@@ -8,15 +8,18 @@ their number: of two rows with the same series and time the one in the later fil
 rows of several files into one that takes the number of the last of them and the next generation, then deletes
 them; a crash between leaves rows twice for a while, which reading does not see.
 
-One thread writes and compacts; any number may read, in this process and in others.
+One thread of a site writes and compacts; any number may read, in this process and in others. An import may run beside
+it: whole files made elsewhere join a day with the number of its newest file and the time as generation, a name nobody
+else wants, and a day is compacted by one process at a time, while nobody else writes into it.
 """
 
 import datetime as dt
 import logging
 import operator
 import re
+import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import reduce
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -26,8 +29,8 @@ import pyarrow.compute as pc
 
 from dc_monitor.clock import NANOSECONDS
 from dc_monitor.errors import DcMonitorError
-from dc_monitor.history import files, rows
-from dc_monitor.history.columns import Key, Samples, merge
+from dc_monitor.history import files, means, rows
+from dc_monitor.history.columns import Key, Samples, between, merge
 from dc_monitor.names import WORDS
 from dc_monitor.wire import Line
 
@@ -35,6 +38,8 @@ FORMAT = 1
 DAY = 86_400 * NANOSECONDS
 CROWD = 24
 """So many small files of a day are compacted into one."""
+FEW = 4
+"""So many are compacted when a file made elsewhere joins a past day: no site comes back to it to do it once a night."""
 SMALL_FILE_ROWS = 1_000_000
 """A file with more rows is left alone: it bounds the memory and the work of a compaction."""
 
@@ -82,9 +87,10 @@ class Archive:
             table = rows.sorted_once(rows.from_lines(its_lines))
             try:
                 self._make(folder)
-                earlier = files.in_order(folder)
-                number = files.number(earlier[-1])[0] + 1 if earlier else 1
-                files.publish(files.encoded(table), folder / files.name(number, 0))
+                with files.held(folder, alone=False):
+                    earlier = files.in_order(folder)
+                    number = files.number(earlier[-1])[0] + 1 if earlier else 1
+                    files.publish(files.encoded(table), folder / files.name(number, 0))
             except OSError as error:
                 raise DcMonitorError(f"cannot write to the archive {folder}: {error.strerror or error}") from error
             written += len(table)
@@ -103,19 +109,57 @@ class Archive:
 
     def read(self, site: str, start: int, end: int, wanted: Collection[Key] | None = None) -> dict[Key, Samples]:
         """Series with at least one reading in [start, end), nanoseconds UTC; all of them when `wanted` is None."""
-        if wanted is None:
-            chosen = _one_of("measurement", WORDS)
-        else:
-            wanted = {*wanted}
-            columns = zip(*wanted, strict=True) if wanted else ((), (), ())
-            chosen = _all_of(_one_of(name, texts) for name, texts in zip(_KEY, columns, strict=True))
+        wanted = None if wanted is None else {*wanted}
+        chosen = _one_of("measurement", WORDS) if wanted is None else _keys(wanted)
+        chosen &= _within(start, end) | means.reaching(start)
         parts: defaultdict[Key, list[Samples]] = defaultdict(list)
+        lasting = []
         for folder in self._days(site, start, end):
-            table = _read_day(folder, chosen & _within(start, end), (*_KEY, *_VALUES))
+            table, held = means.apart(_read_day(folder, chosen, (*_KEY, *_VALUES, "tags")))
+            lasting.append(held)
             for key, samples in rows.to_samples(table).items():
                 if wanted is None or key in wanted:
                     parts[key].append(samples)
+        for key, stairs in means.merged(lasting).items():
+            inside = between(stairs, start, end)
+            if len(inside.time) and (wanted is None or key in wanted):
+                parts[key].insert(0, inside)
         return {key: merge(stretches) for key, stretches in parts.items()}
+
+    def day_rows(self, site: str, day: dt.date, keys: Collection[Key]) -> pa.Table:
+        """Rows of one UTC day that may belong to `keys`, as they were written."""
+        folder = self._folder(site, day)
+        return _read_day(folder, _keys(keys), rows.SCHEMA.names) if folder.is_dir() else rows.SCHEMA.empty_table()
+
+    def adopt(self, site: str, staged: Mapping[dt.date, Path]) -> None:
+        """Make whole files, lying beside the sites of this archive, part of their days; on disk when this returns.
+
+        Safe while another process writes and compacts there. A crash leaves some of the files where they were staged.
+
+        Raises
+        ------
+        DcMonitorError
+            The disk or the rights say no; what had joined its day by then stays.
+        """
+        folders = {self._folder(site, day): file for day, file in sorted(staged.items())}
+        try:
+            files.sync_all(staged.values())
+            for folder, file in folders.items():
+                if not folder.parent.is_dir():
+                    self._make(folder)
+                folder.mkdir(exist_ok=True)
+                files.inherit_owner(folder, self._path)
+                files.inherit_owner(file, self._path)
+                there = files.in_order(folder)
+                number, generation = files.number(there[-1]) if there else (0, 0)
+                file.rename(folder / files.name(number, max(generation + 1, time.time_ns())))
+            files.sync_all({*folders, *(folder.parent for folder in folders)})
+        except OSError as error:
+            raise DcMonitorError(f"cannot write to the archive {self._path}: {error.strerror or error}") from error
+        yesterday = f"day={day_of(time.time_ns()) - dt.timedelta(days=1)}"
+        for folder in folders:
+            if folder.name < yesterday and len(files.in_order(folder)) > FEW:
+                self._compact(folder)
 
     def rows(self, site: str, measurement: str, start: int, end: int) -> list[Line]:
         """Lines of one measurement in [start, end), by time; for what is no reading: `device`, `agent`, `kpi`."""
@@ -134,21 +178,27 @@ class Archive:
 
     def _compact(self, folder: Path) -> None:
         try:
-            for torn in folder.glob(".*.part"):
-                torn.unlink()
-            run = _small_tail(files.in_order(folder))
-            if len(run) < 2:
-                return
-            tables = [(file, table) for file in run if (table := files.read(file)) is not None]
-            number, generation = files.number(run[-1])
-            merged = rows.sorted_once(pa.concat_tables([rows.SCHEMA.empty_table(), *(table for _, table in tables)]))
-            files.publish(files.encoded(merged), folder / files.name(number, generation + 1))
-            for file, _ in tables:
-                file.unlink()
-            files.sync(folder)
+            with files.held(folder, alone=True) as alone:
+                if alone:
+                    self._compact_alone(folder)
         except OSError as error:
             # Nothing is lost: the small files stay, and the next write tries again.
             LOG.warning("cannot compact %s: %s; its small files stay as they are", folder, error.strerror or error)
+
+    @staticmethod
+    def _compact_alone(folder: Path) -> None:
+        for torn in folder.glob(".*.part"):
+            torn.unlink()
+        run = _small_tail(files.in_order(folder))
+        if len(run) < 2:
+            return
+        tables = [(file, table) for file in run if (table := files.read(file)) is not None]
+        number, generation = files.number(run[-1])
+        merged = rows.sorted_once(pa.concat_tables([rows.SCHEMA.empty_table(), *(table for _, table in tables)]))
+        files.publish(files.encoded(merged), folder / files.name(number, generation + 1))
+        for file, _ in tables:
+            file.unlink()
+        files.sync(folder)
 
     def _make(self, folder: Path) -> None:
         """Create what is missing of archive, site and day, each name on disk before the next."""
@@ -160,8 +210,10 @@ class Archive:
         mark = self._path / "FORMAT"
         if not mark.exists():
             files.publish(f"{FORMAT}\n".encode(), mark)
+            files.inherit_owner(mark, self._path)
         for name in (folder.parent, folder):
             name.mkdir(exist_ok=True)
+            files.inherit_owner(name, self._path)
             files.sync(name.parent)
 
     def _refuse_other_format(self) -> None:
@@ -204,6 +256,12 @@ def day_of(time: int) -> dt.date:
 
 def _within(start: int, end: int) -> pc.Expression:
     return (pc.field("time") >= start) & (pc.field("time") < end)
+
+
+def _keys(keys: Collection[Key]) -> pc.Expression:
+    """Rows of these devices, points and quantities, and of other combinations of them."""
+    columns = zip(*keys, strict=True) if keys else ((), (), ())
+    return _all_of(_one_of(name, texts) for name, texts in zip(_KEY, columns, strict=True))
 
 
 def _one_of(column: str, texts: Iterable[str]) -> pc.Expression:

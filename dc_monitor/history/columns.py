@@ -15,7 +15,7 @@ class Samples(NamedTuple):
 
     All columns have shape (n,), n >= 0. `time` is nanoseconds UTC; `value`, `low` and `high` are in the unit of
     the quantity (`names.QUANTITIES`), the bounds NaN where the reading carries none; `method` indexes
-    `names.METHODS`.
+    `names.METHODS`. A value is NaN where a mean over a step ends and nothing is known after it (`means`).
     """
 
     time: NDArray[np.int64]

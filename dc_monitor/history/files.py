@@ -3,9 +3,13 @@
 Files of a folder are ordered by number, then generation (`00000007-0.parquet`).
 """
 
+import fcntl
 import logging
 import os
 import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -98,9 +102,43 @@ def publish(content: pa.Buffer | bytes, file: Path) -> None:
     sync(file.parent)
 
 
-def sync(folder: Path) -> None:
-    """Make names in `folder` survive a power cut."""
+@contextmanager
+def held(folder: Path, alone: bool) -> Iterator[bool]:
+    """Hold a day's folder for a while: many may write there, one alone may compact, and only when nobody writes.
+
+    Gives False at once when it cannot be had alone. Where the file system knows no locks nobody is asked.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:
+            pass
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def sync_all(paths: Iterable[Path]) -> None:
+    """`sync` of many files or folders: those that wait together share the disk's commits."""
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(sync, paths):
+            pass
+
+
+def inherit_owner(path: Path, archive: Path) -> None:
+    """Give what root makes in somebody's archive to that somebody, who must write and compact there."""
+    if os.geteuid() == 0:
+        owner = archive.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def sync(path: Path) -> None:
+    """Make names in a folder, or the content of a file, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

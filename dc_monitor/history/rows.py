@@ -10,6 +10,9 @@ The columns of a row, in the order in which rows are sorted:
     text                                               word of a state, or a field that is a text
 
 The first nine are the identity of a series; with the time, of a row. The site and the day are folders.
+
+The mean that an agent's full spool makes of five minutes (`dc_monitor.thinning`) is a reading like any other; the
+`watts_coverage` beside it is, like every further field, a row that is no reading.
 """
 
 import json
@@ -86,6 +89,28 @@ def sorted_once(table: pa.Table) -> pa.Table:
     series, time = series[order], time[order]
     last = np.append((series[1:] != series[:-1]) | (time[1:] != time[:-1]), True)[: len(order)]
     return table.take(pa.array(order[last]))
+
+
+def beyond(there: pa.Table, new: pa.Table) -> tuple[pa.Table, int]:
+    """Rows of `new` that `there` has not or has with other numbers, and how many the latter are.
+
+    No two rows of `new` have the same identity; of several rows `there` the last counts.
+    """
+    if not len(there):
+        return new, 0
+    both = pa.concat_tables([there, new]).unify_dictionaries().combine_chunks()
+    series, time = _numbers(both, SERIES), both["time"].to_numpy()
+    order = np.lexsort((time, series))  # stable: what is there stays before what is new
+    twins = np.append(False, (series[order][1:] == series[order][:-1]) & (time[order][1:] == time[order][:-1]))
+    before = np.roll(order, 1)
+    same = twins.copy()
+    for name in ("value", "low", "high"):
+        numbers = both[name].to_numpy(zero_copy_only=False)
+        one, other = numbers[order], numbers[before]
+        same &= (one == other) | (np.isnan(one) & np.isnan(other))
+    fresh = order >= len(there)
+    kept = np.sort(order[fresh & ~same])
+    return both.take(pa.array(kept)), int(np.count_nonzero(fresh & twins & ~same))
 
 
 def to_samples(table: pa.Table) -> dict[Key, Samples]:

@@ -27,7 +27,18 @@ Value = tuple[int, bytes]  # BER tag and content
 GET, GETNEXT, RESPONSE, GETBULK = 0xA0, 0xA1, 0xA2, 0xA5
 NO_SUCH_INSTANCE, END_OF_MIB = (0x81, b""), (0x82, b"")
 TOO_BIG, NO_SUCH_NAME, GEN_ERR = 1, 2, 5
-TAGS = {"2": 0x02, "4": 0x04, "5": 0x05, "6": 0x06, "64": 0x40, "65": 0x41, "66": 0x42, "67": 0x43, "68": 0x44, "70": 0x46}
+TAGS = {
+    "2": 0x02,
+    "4": 0x04,
+    "5": 0x05,
+    "6": 0x06,
+    "64": 0x40,
+    "65": 0x41,
+    "66": 0x42,
+    "67": 0x43,
+    "68": 0x44,
+    "70": 0x46,
+}
 
 
 class SmallAgent(asyncio.DatagramProtocol):
