@@ -28,6 +28,14 @@ LIMITS = {
     "power_factor": (-1.01, 1.01),
     "charge": (0.0, 1.05),
     "load": (0.0, 10.0),
+    # Within the ends of 32-bit registers, which cards fill in for "not available", and no register below nothing.
+    "power": (-2e9, 2e9),
+    "apparent_power": (-2e9, 2e9),
+    "current": (-1e5, 1e5),
+    "energy": (0.0, 1e18),
+    "runtime": (0.0, 1e9),
+    "time_on_battery": (0.0, 1e9),
+    "fan_speed": (0.0, 60_000.0),
 }
 """In the quantity's own unit."""
 BESIDE_POWER = ("voltage", "current", "apparent_power")
@@ -50,8 +58,7 @@ def believed(readings: Sequence[Reading], kind: str) -> tuple[list[Reading], lis
         quantity = reading.series.quantity
         if quantity == "power":
             power.append(reading)
-            continue
-        if quantity in BESIDE_POWER:
+        elif quantity in BESIDE_POWER:
             beside.append(reading)
         if quantity in LIMITS and (why := _out_of_bounds(reading, quantity, kind)):
             doubts[reading.series] = why
@@ -77,7 +84,7 @@ def _out_of_bounds(reading: Reading, quantity: str, kind: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _at_mains(point: str) -> bool:
-    return point.split("/")[0] in MAINS_POINTS
+    return any(part in MAINS_POINTS for part in point.split("/"))
 
 
 def _too_many_watts(power: Iterable[Reading], beside: Iterable[Reading]) -> Iterator[tuple[Series, str]]:

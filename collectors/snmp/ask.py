@@ -78,8 +78,8 @@ class Asker:
         """
         system = [SYS_UPTIME, SYS_OBJECT_ID, SYS_DESCR]
         told = await self._first(system)
-        if not told:
-            for oid in system:
+        for oid in system:  # what is missing was cut off, or failed with another one
+            if oid not in told:
                 told |= await self._first([oid])
         for oid in probes:
             if not told:
@@ -107,6 +107,10 @@ class Asker:
         trouble, too_much, borne = "", False, 0
         while waiting:
             request = waiting.popleft()
+            bearable = 1 + len(told) // len(refused) if refused else len(request)
+            if len(request) > bearable:  # one refused object in so many: where most are, they are asked for one by one
+                request, *rest = _parts(request, bearable)
+                waiting.extendleft(reversed(rest))
             try:
                 answer = await self._session.get([*request, self.witness])
             except (Unreachable, Malformed) as error:
@@ -130,6 +134,8 @@ class Asker:
                 waiting.extendleft(reversed(_parts(rest, (len(request) + 1) // 2)))
             else:
                 refused.extend(rest)
+        if not told:  # to SNMPv1 the witness says nothing beside an object that is missing
+            told = await self._first([self.witness])
         if not told:
             raise Refused(ONLY_ERRORS)
         if borne > 0 and not refused:

@@ -25,6 +25,8 @@ from dc_monitor.errors import ConfigError
 
 VARIABLE = "DCMON_PROFILES"
 FOLDER = Path("/etc/dc-monitor/profiles")
+LONGEST = 1_000
+"""Characters of a complaint, which may quote what somebody wrote."""
 
 
 class Loaded(NamedTuple):
@@ -173,4 +175,5 @@ def _placed(said: str, text: str) -> tuple[str, int]:
 
 
 def _refused(file: str, text: str, flaw: Flaw) -> ConfigError:
-    return ConfigError(f"{file}:{lines.nearest(lines.lines(text), flaw.path)}: {flaw.what}")
+    what = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in flaw.what[:LONGEST])
+    return ConfigError(f"{file}:{lines.nearest(lines.lines(text), flaw.path)}: {what}")

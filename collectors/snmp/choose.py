@@ -9,6 +9,8 @@ from collectors.snmp.values import Value, number, text
 
 MOST_DIGITS = 9
 """RFC 3433: a precision lies between -8 and 9."""
+LONGEST_PART = 100
+"""Characters of a name within a point; names of rows that begin alike are told apart by their index."""
 SI_UNITS, SI_LEAST, SI_MOST = 9, 1, 17
 """RFC 3433: 9 is units, each step a thousand."""
 
@@ -31,14 +33,30 @@ def fits(column: Column, row: str) -> bool:
     return len(wanted) == len(parts) and all(one in ("*", part) for one, part in zip(wanted, parts, strict=True))
 
 
-def captured(group: Group, column: Column, row: str, told: Mapping[str, Told]) -> tuple[str, ...] | None:
-    """What the conditions' patterns caught; None when one does not hold."""
+def decisive(table: Table) -> list[str]:
+    """Columns without which no value of the table counts: a walk of one brings rows and what they are."""
+    needed = [
+        {
+            only.at
+            for only in conditions(table, column)
+            if only.at and not only.or_missing and not only.at.startswith("1.3.6.1.")
+        }
+        for column in table.columns
+    ]
+    return sorted(set.intersection(*needed))[:1] if needed else []
+
+
+def captured(
+    group: Group, column: Column, row: str, told: Mapping[str, Told], most: int | None = None
+) -> tuple[str, ...] | None:
+    """What the patterns of the conditions, or of the first so many, caught; None when one does not hold."""
     caught: tuple[str, ...] = ()
-    for only in conditions(group, column):
+    for only in conditions(group, column)[:most]:
         oid = asked(group, only, row)
         if oid not in told:
             if not only.or_missing:
                 return None
+            caught += ("",) * re.compile(only.like).groups
             continue
         more = _holds(only, told[oid].value)
         if more is None:
@@ -77,9 +95,14 @@ def _power(base: int, exponent: int) -> tuple[int, int]:
     return (base**exponent, 1) if exponent >= 0 else (1, base**-exponent)
 
 
+def numbered(count: float | None) -> str:
+    """The number a row gives itself, as a part of a point; "" for none."""
+    return str(int(count)) if count is not None and count >= 0 and count == int(count) else ""
+
+
 def slug(name: str) -> str:
     """A name as part of a point: small letters, digits and hyphens."""
-    return "-".join(re.findall(r"[a-z0-9]+", name.lower()))
+    return "-".join(re.findall(r"[a-z0-9]+", name.lower()))[:LONGEST_PART].rstrip("-")
 
 
 def spelled(index: Sequence[str]) -> str:

@@ -18,7 +18,6 @@ from collectors.snmp.profile import Profile
 from collectors.snmp.recognise import OF_ITSELF, Who, answers, fitting, identity_oids, possible, reason, who
 from collectors.snmp.session import Session, Silence
 from collectors.snmp.translate import Cell, doubtful_zeros, translate
-from collectors.snmp.values import number
 from dc_monitor.clock import NANOSECONDS
 from dc_monitor.contract import DeviceInfo, Poll, Rating, Target
 from dc_monitor.errors import DcMonitorError, Malformed, Refused, Unreachable
@@ -187,7 +186,7 @@ class SnmpCollector:
                     f"power of the {side} is not told; with rating = {{ va = … }} it can be estimated from load"
                 )
         if SYS_UPTIME in told:
-            ticks = number(told[SYS_UPTIME].value)
+            ticks = _ticks(told[SYS_UPTIME])
             if ticks is not None:
                 readings.append(Reading(self._uptime, ticks / TICKS, told[SYS_UPTIME].time))
         return readings, remarks, [f"{self._target.device}: {doubt}" for doubt in doubts]
@@ -217,7 +216,7 @@ class SnmpCollector:
         self._last_uptime = now or before
         if not before or not now:
             return False
-        then, ticks = number(before.value) or 0, number(now.value) or 0
+        then, ticks = _ticks(before) or 0, _ticks(now) or 0
         elapsed = (now.time - before.time) / NANOSECONDS * TICKS
         return ticks < then and (ticks - then) % WRAP > 1.1 * elapsed + 60 * TICKS
 
@@ -246,6 +245,11 @@ class SnmpCollector:
             location=known.location,
             marks=known.marks,
         )
+
+
+def _ticks(told: Told) -> int | None:
+    """Hundredths of a second; a text or a number that TimeTicks cannot be is none."""
+    return told.value if isinstance(told.value, int) and 0 <= told.value < WRAP else None
 
 
 def _oids(cells: Iterable[Cell]) -> list[str]:

@@ -13,7 +13,7 @@ from math import prod
 from typing import NamedTuple
 
 from collectors.snmp.ask import Asker, Told
-from collectors.snmp.choose import asked, captured, conditions, fits, listed, scaled, slug, spelled
+from collectors.snmp.choose import asked, captured, conditions, decisive, fits, listed, numbered, scaled, slug, spelled
 from collectors.snmp.profile import Column, Factor, Group, Profile, Table, When, beside, spoken
 from collectors.snmp.recognise import Who
 from collectors.snmp.session import Session
@@ -21,6 +21,8 @@ from collectors.snmp.translate import Cell, count, holds
 from collectors.snmp.values import Value, below, number, text
 from dc_monitor.readings import Series
 
+LONGEST_LIST = 4_000
+"""Characters in which a row may list the words of its states."""
 Walked = dict[str, list[str]]
 """Column → index of each of its rows."""
 
@@ -61,6 +63,7 @@ class Discovery:
         self._session, self._asker = session, asker
         self._device, self._known = device, known
         self._walked: Walked = {} if walked is None else walked
+        self._said: dict[str, Told] = {}
 
     async def cells(self, profile: Profile, root: str) -> list[Cell]:
         """Every cell the device may have by this profile; whether it answers is for `settle` to see."""
@@ -69,8 +72,8 @@ class Discovery:
             if table.unless and await self._rows([table.unless], profile.repetitions):
                 self.left_out.append(f"{profile.name}: {table.entry} is not read, {table.unless} says the same")
                 continue
-            columns = dict.fromkeys(f"{table.entry}.{column.at}" for column in table.columns)
-            rows = await self._rows(columns, profile.repetitions)
+            columns = (*decisive(table), *(column.at for column in table.columns))
+            rows = await self._rows(dict.fromkeys(f"{table.entry}.{at}" for at in columns), profile.repetitions)
             units = {_filled(table.many, row.split(".")) for row in rows}
             groups.append((table, join(root, table.many) if len(units) > 1 else root, rows))
         chosen = await self._choose(groups)
@@ -90,6 +93,7 @@ class Discovery:
             if column not in self._walked:
                 answer = await self._session.walk(column, repetitions)
                 self._walked[column] = [oid[len(column) + 1 :] for oid in answer.values]
+                self._said |= {oid: Told(value, answer.taken_at) for oid, value in answer.values.items()}
             if self._walked[column]:
                 return self._walked[column]
         return []
@@ -103,18 +107,24 @@ class Discovery:
             for column in group.columns
             if fits(column, row)
         ]
-        told = await self._ask(
-            asked(group, only, row) for group, column, _, row in candidates for only in conditions(group, column)
-        )
+        for depth in range(max((len(conditions(group, column)) for group, column, _, _ in candidates), default=0)):
+            told = await self._ask(
+                asked(group, only, row)
+                for group, column, _, row in candidates
+                for only in conditions(group, column)[depth : depth + 1]
+            )
+            candidates = [one for one in candidates if captured(one[0], one[1], one[3], told, depth + 1) is not None]
         return [
-            Chosen(group, column, root, row, caught)
+            Chosen(group, column, root, row, captured(group, column, row, self._said) or ())
             for group, column, root, row in candidates
-            if (caught := captured(group, column, row, told)) is not None
         ]
 
     async def _ask(self, oids: Iterable[str]) -> Mapping[str, Told]:
-        wanted = list(dict.fromkeys(oids))
-        return (await self._asker.ask_all(wanted)).told if wanted else {}
+        """What these say, and all that was said before."""
+        wanted = [oid for oid in dict.fromkeys(oids) if oid not in self._said]
+        if wanted:
+            self._said |= (await self._asker.ask_all(wanted)).told
+        return self._said
 
     def _cell(self, profile: Profile, one: Chosen, once: Mapping[str, Told]) -> Cell | None:
         """The cell, or None when the row does not say how it counts."""
@@ -123,8 +133,8 @@ class Discovery:
         guards: tuple[tuple[str, When], ...] = ()
         if isinstance(group, Table):
             label = text(_value(once, one.at(group.label))) if group.label else ""
-            named = number(_value(once, one.at(group.number))) if group.number else None
-            index = index if named is None else [f"{named:g}", *index[1:]]
+            named = numbered(number(_value(once, one.at(group.number)))) if group.number else ""
+            index = [named or index[0], *index[1:]]
             guards = tuple((one.at(when.column), when) for when in group.when)
         factors = [scaled(factor, number(_value(once, one.at(factor.at)))) for factor in one.factors]
         known = [factor for factor in factors if factor]
@@ -162,7 +172,7 @@ class Discovery:
         """The words of a state's codes, as the profile or the row itself lists them."""
         if one.column.quantity != "state":
             return NO_WORDS
-        return one.column.states or listed(text(_value(once, one.at(one.column.words))))
+        return one.column.states or listed(text(_value(once, one.at(one.column.words)), LONGEST_LIST))
 
     def _counts(self, profile: Profile, at: str, column: Column) -> int:
         known = self._known
@@ -187,13 +197,14 @@ def _told_once(one: Chosen) -> list[str]:
 
 def _point(template: str, one: Chosen, index: Sequence[str], label: str) -> str:
     """The row's point."""
-    caught = dict(zip("abcdef", map(slug, one.caught), strict=False))
-    return _filled(join(one.root, template), index, label=slug(label) or "-".join(index), **caught)
+    row = "-".join(index)  # stands for a name of which nothing is left
+    caught = dict(zip("abcdef", (slug(part) or row for part in one.caught), strict=False))
+    return _filled(join(one.root, template), index, label=slug(label) or row, **caught)
 
 
 def _filled(template: str, index: Sequence[str], **more: str) -> str:
     """The template with the parts of an index; zeros for those that a short index, a fault of the device, has not."""
-    return template.format(*index, *"000", last=index[-1], text=spelled(index), **more)
+    return template.format(*index, *"000", last=index[-1], text=spelled(index) or "-".join(index), **more)
 
 
 def _told_apart(cells: Sequence[tuple[Chosen, Cell]]) -> list[Cell]:

@@ -51,7 +51,8 @@ AGREE = 1.25
 def of_nominal_volts(watts: float) -> tuple[float, float]:
     """Bounds of a power the device made of amperes and a configured voltage, power factor unknown."""
     down = hypot(1 - NOMINAL_VOLTS.low, 1 - POWER_FACTOR.low)
-    return watts * (1 - down), watts * NOMINAL_VOLTS.high
+    low, high = sorted((watts * (1 - down), watts * NOMINAL_VOLTS.high))
+    return low, high
 
 
 class Ladder:
@@ -115,12 +116,12 @@ class Ladder:
 
     def _volt_amperes(self, line: Line) -> Load | None:
         """Apparent power of a line [VA]; None when it cannot be told."""
-        if "apparent_power" in line:
+        if "apparent_power" in line and line["apparent_power"].value >= 0:
             return Load(line["apparent_power"].value, self._half_step(line["apparent_power"]))
         volts, amperes = line.get("voltage"), line.get("current")
         if _dead(line):
             return Load(0.0, 0.0)
-        if not volts or not amperes:
+        if not volts or not amperes or volts.value < 0 or amperes.value < 0:
             return None
         rounding = hypot(volts.value * self._half_step(amperes), amperes.value * self._half_step(volts))
         return Load(volts.value * amperes.value, rounding)

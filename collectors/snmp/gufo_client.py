@@ -284,9 +284,9 @@ def _of_community(datagram: bytes) -> bytes:
 
 
 def _too_wide(answer: bytes) -> bool:
-    """Whether a value of this PDU is an INTEGER that gufo reads wrong."""
-    with suppress(ValueError, IndexError):
-        (inside,) = fields(answer, whole(answer), answer[0] if answer else SEQUENCE)
+    """Whether a value of this PDU is an INTEGER that gufo reads wrong, or nobody but gufo can read it."""
+    try:
+        (inside,) = fields(answer, whole(answer), answer[0])
         *_, rest = fields(answer, inside, INTEGER, INTEGER, INTEGER, SEQUENCE)
         while rest.start < rest.stop:
             (varbind,) = fields(answer, rest, SEQUENCE)
@@ -297,4 +297,6 @@ def _too_wide(answer: bytes) -> bool:
                 if len(octets) > _WIDEST or (len(octets) == _WIDEST and octets[0] & 0x80):
                     return True
             rest = slice(varbind.stop, rest.stop)
+    except (ValueError, IndexError):
+        return True
     return False

@@ -16,6 +16,7 @@ SERIALS = ("1.3.6.1.2.1.47.1.1.1.1.11.1",)  # entPhysicalSerialNum of the whole,
 INTERFACES = tuple(f"1.3.6.1.2.1.2.2.1.6.{row}" for row in (1, 2, 3))  # ifPhysAddress; the first is often the loopback
 OF_ITSELF = (SYS_NAME, SYS_LOCATION, ENGINE_ID, *SERIALS, *INTERFACES)
 """What tells a device from its twins, whatever its family."""
+MOST_REASONS = 5
 MAC = 6
 """Octets of a MAC address."""
 
@@ -73,7 +74,10 @@ def reason(profiles: Sequence[Profile], told: Mapping[str, Told]) -> str:
         for profile in profiles
         if profile.name not in by_name
     ]
-    return "; ".join([f"sysObjectID {named} is {' and '.join(by_name)}"] * bool(by_name) + by_probe)
+    more = [f"so do objects of {len(by_probe) - MOST_REASONS} more"] if len(by_probe) > MOST_REASONS else []
+    return "; ".join(
+        [f"sysObjectID {named} is {' and '.join(by_name)}"] * bool(by_name) + by_probe[:MOST_REASONS] + more
+    )
 
 
 def _by_name(profile: Profile, named: str) -> bool:

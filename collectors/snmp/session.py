@@ -20,8 +20,10 @@ from collectors.snmp.values import Value
 from dc_monitor.clock import Clock
 from dc_monitor.errors import DcMonitorError, Malformed, Refused, Unreachable
 
-REPETITIONS = 10
-"""Rows a GETBULK asks for: more breaks old agents, and only discovery walks."""
+REPETITIONS, MORE_REPETITIONS = 10, 25
+"""Rows a GETBULK asks for: more than ten breaks old agents, so it is more only until that failed once."""
+EVERYBODY_HAS = "1.3.6.1.2.1.1.1"
+"""sysDescr: a walk of it tells an agent that does not understand GETBULK from one that has no such column."""
 MOST_ROWS = 4_000
 """A column longer than this is an agent that counts in circles."""
 MOST_ARCS, MOST_ARC = 128, 2**32 - 1
@@ -150,6 +152,7 @@ class EngineSession:
         self._closed = True
         # Whether GETBULK is understood: None until it has brought a row, or GETNEXT has where it did not.
         self._bulk: bool | None = False if isinstance(secret, Community) and secret.version == 1 else None
+        self._more = MORE_REPETITIONS
         self._last = _NEVER
 
     async def open(self) -> None:
@@ -180,13 +183,22 @@ class EngineSession:
         """GETBULK; an agent that answers it with nothing or not at all is asked by GETNEXT from then on."""
         if self._bulk is not False:
             with suppress(Unreachable):
-                rows = await self._in_step(lambda client: self._rows(client, column, repetitions))
-                if rows or self._bulk:
+                rows = await self._by_bulk(column, repetitions)
+                if rows or self._bulk or await self._by_bulk(EVERYBODY_HAS, repetitions):
                     self._bulk = True
                     return Answer(rows, self._clock.now())
         rows = await self._in_step(lambda client: self._rows(client, column, 0))
         self._bulk = False if rows else self._bulk
         return Answer(rows, self._clock.now())
+
+    async def _by_bulk(self, column: str, repetitions: int) -> dict[str, Value]:
+        """The rows by GETBULK, many at once as long as the agent bears it."""
+        if self._more > repetitions:
+            try:
+                return await self._in_step(lambda client: self._rows(client, column, self._more))
+            except (Unreachable, Malformed):
+                self._more = 0
+        return await self._in_step(lambda client: self._rows(client, column, repetitions))
 
     async def close(self) -> None:
         """Give back the sockets."""

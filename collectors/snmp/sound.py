@@ -19,15 +19,21 @@ from dc_monitor.names import LEVELS, QUANTITIES
 
 KINDS = ("ups", "rectifier", "pdu", "ats", "meter", "environment", "cooling", "generator", "server", "switch")
 FACTORS = ("digits", "divisor", "signed", "si")
-MOST_ARC = 2**32 - 1
-"""RFC 2578, 7.1.3."""
+MOST_ARC, MOST_ARCS = 2**32 - 1, 128
+"""RFC 2578, 7.1.3 and 3.5."""
+NONE = "-"
+"""In the place of a path that need not be there."""
+LONGEST = 255
+"""Characters of a name or a word."""
+NUMBERS = {"accuracy": 100, "interval": 86_400, "deadline": 600, "repetitions": 100}
+"""Class [%] and times [s] of sense, and rows that an answer may hold."""
 SYSTEM = "1.3.6.1.2.1.1"
 """What every agent has tells no family from another."""
 VENDOR = 7
 """Numbers of the shortest sysObjectID that names a vendor: 1.3.6.1.4.1.318."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
-_OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
+_OID = re.compile(r"1\.3\.6\.1(\.(0|[1-9]\d*))+")
 _BELOW = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
 _ROW = re.compile(r"(\d+|\*)(\.(\d+|\*))*")
 _IN_BRACES = re.compile(r"\{([^{}]*)\}")
@@ -85,10 +91,14 @@ def flaws(profile: Profile) -> Iterator[Flaw]:
         yield Flaw(("name",), f'name = "{profile.name}": expected small letters, digits and hyphens')
     if profile.kind not in KINDS:
         yield Flaw(("kind",), f'kind = "{profile.kind}": {nearest_of(profile.kind, KINDS)}')
-    for key in ("accuracy", "interval", "deadline", "repetitions"):
+    for key, most in NUMBERS.items():
         number = getattr(profile, key)
-        if number is not None and number <= 0:
-            yield Flaw((key,), f"{key} = {number:g}: expected a number above 0")
+        if number is not None and not 0 < number <= most:
+            yield Flaw((key,), f"{key} = {number:g}: expected a number above 0, and {most:,} at most")
+    for key in ("vendor", "hint"):
+        yield from _said((key,), getattr(profile, key))
+    for key in ("root", "beside"):
+        yield from _template((key,), getattr(profile, key) or NONE, set())
     yield from _match(profile)
     yield from _identity(profile)
     for kind in ("scalar", "table"):
@@ -103,6 +113,9 @@ def flaws(profile: Profile) -> Iterator[Flaw]:
             yield Flaw((*path, "counts"), f"counts = {scale.counts}: expected counts per unit, 1 or more")
         yield from _pattern((*path, "model"), scale.model)
         yield from _pattern((*path, "firmware"), scale.firmware)
+    for at, estimate in enumerate(profile.estimate):
+        for key in ("point", "side"):
+            yield from _template(("estimate", at, key), getattr(estimate, key), set())
 
 
 def _match(profile: Profile) -> Iterator[Flaw]:
@@ -127,6 +140,8 @@ def _identity(profile: Profile) -> Iterator[Flaw]:
                 yield from _oid(("identity", one.name, at), oid)
         elif one.name.startswith("descr_"):
             yield from _pattern(("identity", one.name), written, groups=1)
+        else:
+            yield from _said(("identity", one.name), written)
 
 
 def _group(path: Path, group: Group) -> Iterator[Flaw]:
@@ -138,7 +153,7 @@ def _group(path: Path, group: Group) -> Iterator[Flaw]:
         everywhere = group.only
         for key in ("number", "label"):
             yield from _column((*path, key), getattr(group, key) or "0")
-        yield from _template((*path, "many"), group.many, _PLACES)
+        yield from _template((*path, "many"), group.many or NONE, _PLACES)
         if group.unless:
             yield from _oid((*path, "unless"), group.unless)
         for at, when in enumerate(group.when):
@@ -159,6 +174,10 @@ def _of_column(path: Path, group: Group, column: Column, everywhere: Sequence[On
     where = f"{group.entry}.{column.at}"
     if not _BELOW.fullmatch(column.at):
         yield Flaw((*path, "at"), f'{where}: at = "{column.at}": expected numbers with dots, below the entry')
+    else:
+        yield from _arcs((*path, "at"), column.at)
+    for word in column.states.values():
+        yield from _said((*path, "states"), word)
     if column.row and not _ROW.fullmatch(column.row):
         yield Flaw((*path, "row"), f'{where}: row = "{column.row}": expected numbers and * with dots')
     if column.nominal_volts:
@@ -222,13 +241,30 @@ def _oid(path: Path, written: str) -> Iterator[Flaw]:
     key = next(step for step in reversed(path) if isinstance(step, str))
     if not _OID.fullmatch(written):
         yield Flaw(path, f'{key} = "{written}": expected numbers with dots, such as 1.3.6.1.4.1.318.1.1.12.1.16.0')
-    elif any(int(arc) > MOST_ARC for arc in written.split(".")):
-        yield Flaw(path, f'{key} = "{written}": no number of an OID is above {MOST_ARC}')
+    else:
+        yield from _arcs(path, written)
+
+
+def _arcs(path: Path, written: str) -> Iterator[Flaw]:
+    key = next(step for step in reversed(path) if isinstance(step, str))
+    arcs = written.split(".")
+    if len(arcs) > MOST_ARCS or any(len(arc) > len(str(MOST_ARC)) or int(arc) > MOST_ARC for arc in arcs):
+        yield Flaw(
+            path, f'{key} = "{written}": no number of an OID is above {MOST_ARC}, and no OID has more than {MOST_ARCS}'
+        )
 
 
 def _column(path: Path, written: str) -> Iterator[Flaw]:
     if not _BELOW.fullmatch(written):
         yield Flaw(path, f'{path[-1]} = "{written}": expected the number of a column, or a full OID')
+    else:
+        yield from _arcs(path, written)
+
+
+def _said(path: Path, written: str) -> Iterator[Flaw]:
+    """Words for people."""
+    if len(written) > LONGEST or not written.isprintable():
+        yield Flaw(path, f'{path[-1]} = "{written}": expected one line of {LONGEST} characters at most')
 
 
 def _pattern(path: Path, pattern: str, groups: int = 0) -> Iterator[Flaw]:
@@ -263,5 +299,5 @@ def _template(path: Path, written: str, places: set[str]) -> Iterator[Flaw]:
             known = ", ".join(f"{{{one}}}" for one in sorted(places)) or "none here"
             yield Flaw(path, f'{path[-1]} = "{written}": {{{place}}} stands for nothing; known: {known}')
     plain = _IN_BRACES.sub("", written)
-    if plain != plain.lower() or re.search(r"[^a-z0-9/_.{}-]", plain):
+    if plain != plain.lower() or re.search(r"[^a-z0-9/_.{}-]", plain) or "" in written.split("/"):
         yield Flaw(path, f'{path[-1]} = "{written}": expected a path in small letters, such as outlet/{{0}}')

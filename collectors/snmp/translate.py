@@ -43,17 +43,18 @@ def count(cell: Cell, told: Mapping[str, Told]) -> float | None:
         return None
     if cell.column.modulus is not None and not 0 <= found < cell.column.modulus:
         return None
-    return found
+    return None if cell.series.quantity == "state" and found != int(found) else found
 
 
 def holds(cell: Cell, told: Mapping[str, Told]) -> bool:
     """Whether the row's own state says that it counts."""
     for oid, when in cell.guards:
-        state = number(told[oid].value) if oid in told else None
-        if state is None:
+        if oid not in told:
             if not when.or_missing:
                 return False
-        elif state in when.none_of or (when.one_of and state not in when.one_of):
+            continue
+        state = number(told[oid].value)
+        if state is None or state in when.none_of or (when.one_of and state not in when.one_of):
             return False
     return True
 
@@ -69,8 +70,8 @@ def translate(cells: Sequence[Cell], told: Mapping[str, Told]) -> list[Reading]:
             continue
         time = told[cell.oid].time
         if cell.series.quantity == "state":
-            word = cell.words.get(int(counted), f"code {counted:g}")
-            readings.append(Reading(cell.series, float(counted), time, word))
+            code = int(counted)
+            readings.append(Reading(cell.series, float(code), time, cell.words.get(code, f"code {code}")))
             continue
         value = (counted - cell.zero) * cell.multiply / cell.divide
         low, high = of_nominal_volts(value) if cell.nominal else (None, None)
