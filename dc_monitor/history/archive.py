@@ -19,7 +19,7 @@ import operator
 import re
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import reduce
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -167,6 +167,22 @@ class Archive:
         days = [_read_day(folder, chosen, rows.SCHEMA.names) for folder in self._days(site, start, end)]
         return [line for day in days for line in rows.to_lines(rows.sorted_once(day), site)]
 
+    def newest(
+        self, site: str, measurement: str, start: int, end: int, count: int, besides: pc.Expression | None = None
+    ) -> list[Line]:
+        """Of the lines of `rows` the last `count` of each series, and the fields that `besides` chooses of the others.
+
+        However many lines there are, no more than those of one file are in memory at once. `besides` is made by
+        `rows.tagged` and `rows.above_zero`.
+        """
+        chosen = (pc.field("measurement") == measurement) & _within(start, end)
+
+        def few(table: pa.Table) -> pa.Table:
+            return rows.newest(table, count, besides)
+
+        days = [_read_day(folder, chosen, rows.SCHEMA.names, few) for folder in self._days(site, start, end)]
+        return rows.to_lines(few(pa.concat_tables([rows.SCHEMA.empty_table(), *days])), site)
+
     def _folder(self, site: str, day: dt.date) -> Path:
         return self._path / site_folder(site) / f"day={day}"
 
@@ -278,14 +294,21 @@ def _small_tail(day: list[Path]) -> list[Path]:
     return day[big[-1] + 1 :] if big else day
 
 
-def _read_day(folder: Path, chosen: pc.Expression, columns: Iterable[str]) -> pa.Table:
+def _read_day(
+    folder: Path,
+    chosen: pc.Expression,
+    columns: Iterable[str],
+    kept: Callable[[pa.Table], pa.Table] = lambda table: table,
+) -> pa.Table:
+    """The chosen rows of a day; of each file only what is `kept` of them."""
     columns = [*columns]
     for _ in range(10):
         try:
-            found = [files.read(file, chosen, columns) for file in files.in_order(folder)]
+            read = (files.read(file, chosen, columns) for file in files.in_order(folder))
+            found = [kept(table) for table in read if table is not None]
         except FileNotFoundError:
             continue  # compacted since it was listed: its rows are in another file now
         except OSError as error:
             raise DcMonitorError(f"cannot read the archive {folder}: {error.strerror or error}") from error
-        return pa.concat_tables([rows.SCHEMA.empty_table().select(columns), *(one for one in found if one is not None)])
+        return pa.concat_tables([rows.SCHEMA.empty_table().select(columns), *found])
     raise DcMonitorError(f"cannot read the archive {folder}: its files keep changing")

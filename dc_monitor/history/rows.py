@@ -16,12 +16,15 @@ The mean that an agent's full spool makes of five minutes (`dc_monitor.thinning`
 """
 
 import json
+import operator
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dc_monitor.history.columns import Key, Samples
@@ -89,6 +92,27 @@ def sorted_once(table: pa.Table) -> pa.Table:
     series, time = series[order], time[order]
     last = np.append((series[1:] != series[:-1]) | (time[1:] != time[:-1]), True)[: len(order)]
     return table.take(pa.array(order[last]))
+
+
+def newest(table: pa.Table, count: int, besides: pc.Expression | None = None) -> pa.Table:
+    """The last `count` rows of each series, and all that `besides` chooses."""
+    table = sorted_once(table)
+    series = _numbers(table, SERIES)
+    after = np.searchsorted(series, series, side="right") - np.arange(len(series))
+    last = table.filter(pa.array(after <= count))
+    return last if besides is None else pa.concat_tables([last, table.filter(besides)])
+
+
+def tagged(tag: str, words: Iterable[str]) -> pc.Expression:
+    """Rows whose further tag `tag` is one of `words`."""
+    tags = pc.field("tags").cast(pa.string())
+    found = (pc.match_substring(tags, _json({tag: word})[1:-1]) for word in words)
+    return reduce(operator.or_, found)
+
+
+def above_zero(field: str) -> pc.Expression:
+    """Rows of a field with a number above 0."""
+    return (pc.field("field").cast(pa.string()) == field) & (pc.field("value") > 0.0)
 
 
 def beyond(there: pa.Table, new: pa.Table) -> tuple[pa.Table, int]:
@@ -191,8 +215,12 @@ def _place(measurement: str, tags: Mapping[str, str]) -> tuple[str, ...]:
     return (
         measurement,
         *(tags.get(tag, "") for tag in SERIES[1:7]),
-        json.dumps(others, ensure_ascii=False, separators=(",", ":")) if others else "",
+        _json(others) if others else "",
     )
+
+
+def _json(tags: Mapping[str, str]) -> str:
+    return json.dumps(tags, ensure_ascii=False, separators=(",", ":"))
 
 
 def _numbers(table: pa.Table, columns: Sequence[str]) -> NDArray[np.int64]:

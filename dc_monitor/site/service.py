@@ -24,6 +24,7 @@ from dc_monitor.config.values import Listen
 from dc_monitor.daemon import log_to_stderr, notify
 from dc_monitor.errors import ConfigError, DcMonitorError
 from dc_monitor.history.archive import Archive
+from dc_monitor.history.rows import above_zero, tagged
 from dc_monitor.names import AGENT_MEASUREMENT, DEVICE_MEASUREMENT
 from dc_monitor.site.admission import Admission
 from dc_monitor.site.api import Api
@@ -32,7 +33,7 @@ from dc_monitor.site.live import Live
 from dc_monitor.site.metrics import Metrics
 from dc_monitor.site.receive import Receiver
 from dc_monitor.site.recent import SPAN, Recent
-from dc_monitor.site.roster import STATE_MEASUREMENT, Roster
+from dc_monitor.site.roster import FAILURES, STATE_MEASUREMENT, Roster
 from dc_monitor.site.snapshot import Plan
 from dc_monitor.site.web import application
 from dc_monitor.spool import Spool
@@ -42,6 +43,9 @@ FILL_STEP = 6 * 3600 * NANOSECONDS
 """Memory is filled in pieces, so that outlets and banks of a whole day are never in it at once."""
 STATES_BACK = 3600 * NANOSECONDS
 """States are told with every poll: the words of an hour are enough to begin with."""
+POLLS = 6
+"""So many of a device's last polls tell its interval and its state; of earlier ones only trouble counts."""
+TROUBLE = tagged("reason", FAILURES) | above_zero("retries")
 
 AHEAD = 3600 * NANOSECONDS
 BEAT_SECONDS = 1.0
@@ -145,12 +149,10 @@ class Site:
         for site in self._archive.sites():
             for start in range(now - SPAN, now + 1, FILL_STEP):
                 self._recent.fill(site, self._archive.read(site, start, start + FILL_STEP))
-            for measurement, back in (
-                (DEVICE_MEASUREMENT, SPAN),
-                (AGENT_MEASUREMENT, SPAN),
-                (STATE_MEASUREMENT, STATES_BACK),
-            ):
-                self._roster.add(self._archive.rows(site, measurement, now - back, now + 1))
+            since = now - SPAN
+            self._roster.add(self._archive.newest(site, DEVICE_MEASUREMENT, since, now + 1, POLLS, TROUBLE))
+            self._roster.add(self._archive.newest(site, STATE_MEASUREMENT, now - STATES_BACK, now + 1, 1))
+            self._roster.add(self._archive.rows(site, AGENT_MEASUREMENT, since, now + 1))
 
 
 async def _serve(site: Site, port: socket.socket) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 from dc_monitor.errors import DcMonitorError
 from dc_monitor.history import archive as module
-from dc_monitor.history import files
+from dc_monitor.history import files, rows
 from dc_monitor.history.archive import DAY, Archive, site_folder
 from dc_monitor.wire import Line, parse_lines
 
@@ -327,6 +327,32 @@ def test_lines_that_are_no_readings_come_back_whole(archive):
     assert [(one.measurement, one.tags, one.fields, one.time) for one in written] == [
         (one.measurement, one.tags, one.fields, one.time) for one in found
     ]
+
+
+def test_of_many_lines_the_last_of_each_device_and_all_trouble_come_back(archive):
+    """What a site reads at its start does not grow with how often devices were polled."""
+    polls = [
+        f"device,site=Caen-1,device={name} up=1,retries={int(n == 3)} {NOON + n}" for n in range(20) for name in "ab"
+    ]
+    silent = [f"device,site=Caen-1,device=a,reason=unreachable up=0,retries=0 {NOON + n}" for n in (7, 8)]
+    for at in range(0, 40, 10):  # several files
+        archive.write(lines(*polls[at : at + 10]))
+    archive.write(lines(*silent))
+
+    trouble = rows.tagged("reason", ("refused", "unreachable")) | rows.above_zero("retries")
+    found = archive.newest("Caen-1", "device", NOON, NOON + DAY, 2, trouble)
+
+    assert [(line.time - NOON, line.tags["device"], line.fields) for line in found] == [
+        (3, "a", {"retries": 1.0}),
+        (3, "b", {"retries": 1.0}),
+        (7, "a", {"up": 0.0, "retries": 0.0}),
+        (8, "a", {"up": 0.0, "retries": 0.0}),
+        (18, "a", {"up": 1.0, "retries": 0.0}),
+        (18, "b", {"up": 1.0, "retries": 0.0}),
+        (19, "a", {"up": 1.0, "retries": 0.0}),
+        (19, "b", {"up": 1.0, "retries": 0.0}),
+    ]
+    assert [19, 19] == [line.time - NOON for line in archive.newest("Caen-1", "device", NOON + 9, NOON + DAY, 1)]
 
 
 def test_a_full_disk_is_a_sentence_and_writing_again_is_enough(archive, monkeypatch):
