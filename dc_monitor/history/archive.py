@@ -19,7 +19,7 @@ import operator
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import reduce
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -205,16 +205,14 @@ class Archive:
     def _compact_alone(folder: Path) -> None:
         for torn in folder.glob(".*.part"):
             torn.unlink()
-        run = _small_tail(files.in_order(folder))
-        if len(run) < 2:
-            return
-        tables = [(file, table) for file in run if (table := files.read(file)) is not None]
-        number, generation = files.number(run[-1])
-        merged = rows.sorted_once(pa.concat_tables([rows.SCHEMA.empty_table(), *(table for _, table in tables)]))
-        files.publish(files.encoded(merged), folder / files.name(number, generation + 1))
-        for file, _ in tables:
-            file.unlink()
-        files.sync(folder)
+        for run in _runs(_small_tail(files.in_order(folder))):
+            tables = [(file, table) for file in run if (table := files.read(file)) is not None]
+            number, generation = files.number(run[-1])
+            merged = rows.sorted_once(pa.concat_tables([rows.SCHEMA.empty_table(), *(table for _, table in tables)]))
+            files.publish(files.encoded(merged), folder / files.name(number, generation + 1))
+            for file, _ in tables:
+                file.unlink()
+            files.sync(folder)
 
     def _make(self, folder: Path) -> None:
         """Create what is missing of archive, site and day, each name on disk before the next."""
@@ -292,6 +290,21 @@ def _small_tail(day: list[Path]) -> list[Path]:
     """The files after the last big one: only neighbours may merge, or an old row could beat a newer one."""
     big = [at for at, file in enumerate(day) if files.row_count(file) >= SMALL_FILE_ROWS]
     return day[big[-1] + 1 :] if big else day
+
+
+def _runs(small: Iterable[Path]) -> Iterator[list[Path]]:
+    """Neighbours to merge: never more than the memory for one big file and a small one holds."""
+    run: list[Path] = []
+    total = 0
+    for file in small:
+        run.append(file)
+        total += files.row_count(file)
+        if total >= SMALL_FILE_ROWS:
+            if len(run) > 1:
+                yield run
+            run, total = [], 0
+    if len(run) > 1:
+        yield run
 
 
 def _read_day(

@@ -153,6 +153,18 @@ def test_a_big_file_is_left_alone_and_keeps_its_turn(archive, tmp_path, monkeypa
     assert [(1, 0), (2, 0), (4, 1)] == [files.number(file) for file in files.in_order(day_folder(tmp_path))]
 
 
+def test_a_crowd_of_middling_files_is_merged_piece_by_piece(archive, tmp_path, monkeypatch):
+    """What is in memory at once has a bound: after days away an agent fills whole files quickly."""
+    monkeypatch.setattr(module, "SMALL_FILE_ROWS", 4)
+    for value in range(5):
+        archive.write(lines(*(watts(float(value), NOON + minute * MINUTE) for minute in (value, value + 1, 20))))
+
+    archive.compact("Caen-1", dt.date(2026, 11, 25))
+
+    assert [(0, 0.0), (1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0), (5, 4.0), (20, 4.0)] == readings(archive)
+    assert [(2, 1), (4, 1), (5, 0)] == [files.number(file) for file in files.in_order(day_folder(tmp_path))]
+
+
 HOSTILE = {
     "zero-filled": lambda good: bytes(len(good)),
     "truncated": lambda good: good[: len(good) // 2],
