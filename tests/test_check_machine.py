@@ -187,6 +187,25 @@ def test_a_port_is_free_ours_or_anothers(free_port: Callable[[], int]) -> None:
     assert "cannot listen on 192.0.2.1:9105: Cannot assign requested address" in no_address.told
 
 
+def test_the_port_for_traps_is_looked_at_too(free_port: Callable[[], int]) -> None:
+    """Datagrams have ports of their own: one taken by another program would be silence on the day of an alarm."""
+
+    def traps(port: int, metrics: int) -> Part:
+        written = f'[agent]\nmetrics = "127.0.0.1:{metrics}"\n[traps]\nlisten = "127.0.0.1:{port}"\n'
+        part: Part = looked(written)[0]["traps"]
+        return part
+
+    server = MetricsServer("127.0.0.1", 0, [LastValues(lambda: 0.0)])
+    with closing(server), socket.socket(type=socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        ours, others = traps(port, server.port), traps(port, free_port())
+    free = traps(port, free_port())
+
+    assert [True, False, True] == [one.ok for one in (ours, others, free)]
+    assert f"another program listens on 127.0.0.1:{port}; stop it, or write another one: [traps] listen" == others.told
+
+
 def test_metrics_that_are_switched_off_need_no_port() -> None:
     assert {"clock"} == looked('[agent]\nmetrics = ""\n')[0].keys()
 

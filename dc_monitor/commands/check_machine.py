@@ -67,12 +67,15 @@ def look_around(config: Config, agent: bool, site: bool, clock: Clock) -> Iterat
     """Parts of this machine that `agent` and `site` need, and hints as plain sentences."""
     if agent and config.send:
         yield from _folder("spool", config.agent.state_path, "spool.db", config.agent.spool_quota, "[agent] state")
-    if agent and config.agent.metrics is not None:
-        yield _port("metrics", config.agent.metrics, "[agent] metrics", "an agent")
+    metrics, page = config.agent.metrics, config.receive.listen
+    if agent and metrics is not None:
+        yield _port("metrics", metrics, "[agent] metrics", "an agent", metrics)
+    if agent and config.traps:
+        yield _port("traps", config.traps.listen, "[traps] listen", "an agent", metrics, socket.SOCK_DGRAM)
     if site:
         data = config.receive.data_path
         yield from _folder("archive", data, "journal.sqlite", config.receive.journal_quota, "[receive] data")
-        yield _port("page", config.receive.listen, "[receive] listen", "a site")
+        yield _port("page", page, "[receive] listen", "a site", page)
     yield from _clock(clock)
 
 
@@ -101,23 +104,30 @@ def _folder(about: str, folder: Path, file: str, quota: int, key: str) -> Iterat
         )
 
 
-def _port(about: str, listen: Listen, key: str, who: str) -> Part:
-    """Whether `listen` is free, or taken by one of ours that runs already."""
+def _port(about: str, listen: Listen, key: str, who: str, shows: Listen | None, kind: int = socket.SOCK_STREAM) -> Part:
+    """Whether `listen` is free, or taken by one of ours that runs already and `shows` its metrics."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen()
+        _try_to_listen(listen, kind)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             return Part(about, False, f"cannot listen on {listen}: {error.strerror}; write another one: {key}")
-        if b"dcmon_" in (_connects(listen) or b""):
+        if shows and b"dcmon_" in (_connects(shows) or b""):
             return Part(about, True, f"{who} listens on {listen} already")
         return Part(about, False, f"another program listens on {listen}; stop it, or write another one: {key}")
     return Part(about, True, f"{listen} is free")
+
+
+def _try_to_listen(listen: Listen, kind: int) -> None:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        listen.host, listen.port, type=kind, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as probe:
+        if kind == socket.SOCK_DGRAM:
+            probe.bind(address)
+        else:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
 
 
 def _clock(clock: Clock) -> Iterator[Part | str]:
