@@ -107,10 +107,11 @@ class Asker:
         trouble, too_much, borne = "", False, 0
         while waiting:
             request = waiting.popleft()
-            bearable = 1 + len(told) // len(refused) if refused else len(request)
-            if len(request) > bearable:  # one refused object in so many: where most are, they are asked for one by one
-                request, *rest = _parts(request, bearable)
-                waiting.extendleft(reversed(rest))
+            bearable = max(1, len(told) // len(refused)) if refused else len(request)
+            if len(request) > bearable:  # where many are refused, splitting costs more than asking for one by one
+                parts = _parts(request, bearable)
+                request = parts.popleft()
+                waiting.extendleft(reversed(parts))
             try:
                 answer = await self._session.get([*request, self.witness])
             except (Unreachable, Malformed) as error:

@@ -122,6 +122,25 @@ def test_one_refused_object_is_found_and_costs_the_others_nothing() -> None:
     assert MOST_VARBINDS == asker.most
 
 
+def test_where_most_objects_are_missing_they_are_asked_for_one_by_one() -> None:
+    """To SNMPv1 one missing object is the failure of the whole request; halving a request of nothing asks twice."""
+    there = {SYS_UPTIME, *OIDS[::25]}
+    session = ScriptedSession(lambda oids: oids if there.issuperset(oids) else [])
+    answered = asyncio.run(met(session).ask(OIDS))
+
+    assert there == answered.told.keys()
+    assert {*OIDS} - there == {*answered.refused}
+    assert len(session.sizes) <= 1.1 * len(OIDS)
+
+
+def test_nothing_of_what_was_asked_being_there_is_no_refusal() -> None:
+    """SNMPv1 again: the witness has nothing to say beside a missing object, and alone it answers."""
+    session = ScriptedSession(lambda oids: oids if list(oids) == [SYS_UPTIME] else [])
+    answered = asyncio.run(met(session).ask([OIDS[0]]))
+
+    assert ({SYS_UPTIME}, [OIDS[0]]) == (answered.told.keys(), answered.refused)
+
+
 def test_a_lost_request_is_asked_again_once_in_shorter_ones() -> None:
     """One datagram lost is no outage."""
     losses = iter([True])
@@ -221,3 +240,11 @@ def test_the_witness_is_what_answers(fault: Callable[[Sequence[str]], Sequence[s
 
     assert witness == asker.witness
     assert isinstance(told[witness], Told)
+
+
+def test_an_agent_that_answers_one_object_at_a_time_is_asked_for_all_it_says_of_itself() -> None:
+    """By its sysObjectID a device may count in tenths: half a first answer would make its volts ten times too many."""
+    session = ScriptedSession(lambda oids: oids[:1])
+    session.values |= {"1.3.6.1.2.1.1.2.0": 7, "1.3.6.1.2.1.1.1.0": 8}
+
+    assert {SYS_UPTIME, "1.3.6.1.2.1.1.2.0", "1.3.6.1.2.1.1.1.0"} == asyncio.run(Asker(session).meet([])).keys()
