@@ -31,7 +31,7 @@ from dc_monitor.names import EVENTS, SEVERITIES
 from support.trap_messages import COMMUNITY, SENDER, Sealed, message, pdu
 
 CASES = int(os.environ.get("DCMON_FUZZ_CASES", "3000"))
-SLOWEST = 1.0
+SLOWEST = 2.0
 """More of the processor is a hang; a collection of garbage may fall into any case. [s]"""
 USERS = [
     UsmUser("open"),
